@@ -1,0 +1,104 @@
+//! Everything that a request needs: the clients, the keys and the addresses.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::HeaderValue;
+use ez_domain::job::Job;
+use ez_queue::{Command, CommandQueue, QueueError, RedisStreamQueue};
+use ez_store::{MasterKey, RedisStore, Store, StoreError};
+
+use crate::config::{Config, MasterKeyError};
+use crate::console::policy;
+use crate::playback::{Playback, PlaybackError};
+
+/// Longest wait for the queue before an answer goes out without it.
+const QUEUE_LIMIT: Duration = Duration::from_secs(1);
+
+/// Why the service cannot be put together; always the configuration's fault.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// There is no master key.
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
+    /// Playback addresses cannot be made.
+    #[error(transparent)]
+    Playback(#[from] PlaybackError),
+    /// The address of the state store cannot be read.
+    #[error("the address of Redis (Redis.Url or Redis.RedisIp) cannot be used")]
+    Store(#[source] StoreError),
+    /// The address of the queue cannot be read.
+    #[error("the address of the queue (Queue.Url) cannot be used")]
+    Queue(#[source] QueueError),
+}
+
+/// The parts of the service, shared by all requests.
+#[derive(Clone)]
+pub struct App {
+    /// The state of the installation.
+    pub(crate) store: Arc<dyn Store>,
+    queue: Arc<dyn CommandQueue>,
+    pub(crate) master_key: Arc<MasterKey>,
+    pub(crate) playback: Arc<Playback>,
+    pub(crate) console: Arc<Console>,
+    /// Most jobs that may exist, when there is a limit.
+    pub(crate) max_jobs: Option<usize>,
+}
+
+/// What the console is served with.
+pub(crate) struct Console {
+    /// Bucket that the form for a new channel proposes.
+    pub(crate) bucket: String,
+    /// Its Content-Security-Policy.
+    pub(crate) policy: HeaderValue,
+}
+
+impl App {
+    /// Puts the service together; connections are made when they are needed.
+    ///
+    /// # Errors
+    /// See [`BuildError`].
+    pub fn build(config: &Config) -> Result<Self, BuildError> {
+        let store = RedisStore::connect(&config.redis.store()).map_err(BuildError::Store)?;
+        let queue = RedisStreamQueue::connect(&config.queue.redis_stream(&config.redis));
+        Self::new(config, Arc::new(store), Arc::new(queue.map_err(BuildError::Queue)?))
+    }
+
+    /// Puts the service together with a given store and queue.
+    ///
+    /// # Errors
+    /// See [`BuildError`].
+    pub fn new(
+        config: &Config,
+        store: Arc<dyn Store>,
+        queue: Arc<dyn CommandQueue>,
+    ) -> Result<Self, BuildError> {
+        let playback = Playback::new(&config.playback)?;
+        let console = Console { bucket: config.console.bucket.clone(), policy: policy(playback.origin()) };
+        Ok(Self {
+            store,
+            queue,
+            master_key: Arc::new(config.master_key()?),
+            playback: Arc::new(playback),
+            console: Arc::new(console),
+            max_jobs: Some(config.max_jobs).filter(|&limit| limit > 0),
+        })
+    }
+
+    /// Tells the schedulers that the job has a new command, when it has one.
+    ///
+    /// The record is stored already and the job is in the outbox, so a queue that fails costs some
+    /// seconds, not the command.
+    pub(crate) async fn announce(&self, job: &Job) {
+        if !job.is_in_outbox() {
+            return;
+        }
+        let command = Command { job: job.id, generation: job.generation };
+        let error = match tokio::time::timeout(QUEUE_LIMIT, self.queue.send(command)).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => ez_service::telemetry::chain(&error),
+            Err(_) => format!("no answer within {} ms", QUEUE_LIMIT.as_millis()),
+        };
+        tracing::warn!(job = %job.id, generation = job.generation, error, "command not queued; it waits in the outbox");
+    }
+}

@@ -1,0 +1,143 @@
+//! The configuration: keys in the original's spelling where it had them.
+
+mod port;
+mod queue;
+mod redis;
+
+use ez_service::config::Binding;
+use ez_store::{MasterKey, SealError};
+use serde::{Deserialize, Serialize};
+
+pub use queue::QueueConfig;
+pub use redis::RedisConfig;
+
+use crate::playback::PlaybackConfig;
+
+/// Exit status for a configuration that cannot be used.
+pub const EXIT_USAGE: u8 = 64;
+
+/// Environment variables and the keys that they set.
+pub const BINDINGS: &[Binding] = &[
+    ("EZ_API_HOST", "Api_server_hostname"),
+    ("EZ_API_PORT", "Api_server_port"),
+    ("EZ_REDIS_URL", "Redis.Url"),
+    ("EZ_REDIS_HOST", "Redis.RedisIp"),
+    ("EZ_REDIS_PORT", "Redis.RedisPort"),
+    ("EZ_REDIS_PASSWORD", "Redis.RedisPassword"),
+    ("EZ_REDIS_PREFIX", "Redis.Prefix"),
+    ("EZ_QUEUE_URL", "Queue.Url"),
+    ("EZ_MASTER_KEY", "Master_key"),
+    ("EZ_MASTER_KEY_FILE", "Master_key_file"),
+    ("EZ_PLAYBACK_ENDPOINT", "Playback.Endpoint"),
+    ("EZ_PLAYBACK_URL_TEMPLATE", "Playback.Url_template"),
+    ("EZ_CONSOLE_BUCKET", "Console.Bucket"),
+    ("EZ_MAX_JOBS", "Max_jobs"),
+];
+
+/// Everything that the service is told.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Address to listen on. Default `127.0.0.1`: the API has no accounts, so whoever reaches it
+    /// controls every job.
+    #[serde(rename = "Api_server_hostname")]
+    pub hostname: String,
+    /// Port to listen on, as a text or a number. Default `"1080"`.
+    #[serde(rename = "Api_server_port", with = "port")]
+    pub port: u16,
+    /// The state store.
+    #[serde(rename = "Redis")]
+    pub redis: RedisConfig,
+    /// The command queue.
+    #[serde(rename = "Queue")]
+    pub queue: QueueConfig,
+    /// Where viewers find the media.
+    #[serde(rename = "Playback")]
+    pub playback: PlaybackConfig,
+    /// The web console.
+    #[serde(rename = "Console")]
+    pub console: ConsoleConfig,
+    /// The installation's master key as 64 hexadecimal digits. Better given as a file.
+    #[serde(rename = "Master_key")]
+    pub master_key: String,
+    /// A file that holds the master key as 64 hexadecimal digits.
+    #[serde(rename = "Master_key_file")]
+    pub master_key_file: String,
+    /// Most jobs that may exist; 0, the default, is no limit.
+    #[serde(rename = "Max_jobs")]
+    pub max_jobs: usize,
+}
+
+/// What the console is told.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ConsoleConfig {
+    /// Bucket that the form for a new channel proposes. Default empty.
+    #[serde(rename = "Bucket")]
+    pub bucket: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            hostname: "127.0.0.1".to_owned(),
+            port: 1080,
+            redis: RedisConfig::default(),
+            queue: QueueConfig::default(),
+            playback: PlaybackConfig::default(),
+            console: ConsoleConfig::default(),
+            master_key: String::new(),
+            master_key_file: String::new(),
+            max_jobs: 0,
+        }
+    }
+}
+
+/// Why there is no master key.
+#[derive(Debug, thiserror::Error)]
+pub enum MasterKeyError {
+    /// None was given.
+    #[error(
+        "no master key is configured: set EZ_MASTER_KEY, or Master_key_file to a file with 64 hexadecimal \
+         digits (make one with: openssl rand -hex 32); every service of an installation uses the same"
+    )]
+    Missing,
+    /// Two were given.
+    #[error("both Master_key and Master_key_file are set: keep one")]
+    Ambiguous,
+    /// The file cannot be read.
+    #[error("the master key file {path} cannot be read")]
+    Unreadable {
+        /// Which file.
+        path: String,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
+    /// What was given is no key.
+    #[error("the master key cannot be used")]
+    Unusable(#[source] SealError),
+}
+
+impl Config {
+    /// Reads the master key from where the configuration says.
+    ///
+    /// # Errors
+    /// See [`MasterKeyError`].
+    pub fn master_key(&self) -> Result<MasterKey, MasterKeyError> {
+        let text = match (self.master_key.is_empty(), self.master_key_file.is_empty()) {
+            (true, true) => return Err(MasterKeyError::Missing),
+            (false, false) => return Err(MasterKeyError::Ambiguous),
+            (false, true) => self.master_key.clone(),
+            (true, false) => {
+                let path = self.master_key_file.clone();
+                std::fs::read_to_string(&path)
+                    .map_err(|source| MasterKeyError::Unreadable { path, source })?
+            }
+        };
+        MasterKey::from_hex(&text).map_err(MasterKeyError::Unusable)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,186 @@
+use ez_domain::fault::{Failure as Cause, Fault};
+use ez_domain::id::{Epoch, Incarnation, WorkerId};
+use ez_domain::job::{Credentials, Run};
+use ez_domain::lifecycle::{Event, Outcome, RunOutcome, RunState, step};
+use ez_domain::units::Timestamp;
+use uuid::Uuid;
+
+use super::*;
+use crate::playback::PlaybackConfig;
+
+const KEY: &str = "5eed5eed5eed5eed5eed5eed5eed5eed";
+const FIGURES: &str = r#"{"Ingress_kbps": 2500, "Video_fps": 30.0, "Video_width": 1280, "Video_height": 720,
+    "Video_codec": "h264", "Audio_codec": "aac", "Key_frame_interval_seconds": 2.0, "Bytes_ingested": 1000,
+    "Up_seconds": 9, "Active_seconds": 7, "Encode_speed": 1.0, "Dropped_frames": 3, "Duplicated_frames": 4,
+    "Upload_backlog": 1, "Newest_segment_age_seconds": 1.5}"#;
+
+fn at(millis: u64) -> Timestamp {
+    Timestamp::from_millis(millis)
+}
+
+fn master_key() -> MasterKey {
+    MasterKey::from_bytes(&[1; 32]).unwrap()
+}
+
+fn new_job() -> Job {
+    let body =
+        br#"{"Output": {"Stream_type": "hls+dash", "S3_output": {"Bucket": "my-bucket"}, "Video_outputs":
+        [{"Codec": "h264", "Width": 640, "Height": 360, "Bitrate": "500k"}]}}"#;
+    let spec = ez_api::create_job::parse(body).unwrap().spec;
+    let id = JobId::from_uuid(Uuid::from_u128(1));
+    let credentials = Credentials {
+        sealed_stream_key: master_key().seal(KEY, &stream_key_context(id)).unwrap(),
+        stream_key_index: String::new(),
+    };
+    Job::new(
+        id,
+        spec,
+        vec!["/Output: unwise".to_owned(), "/Input: ignored: really".to_owned()],
+        1,
+        credentials,
+        at(1),
+    )
+}
+
+fn after(job: &Job, event: &Event) -> Job {
+    match step(job, event, at(1000)) {
+        Outcome::Moved(job, _) => *job,
+        other => panic!("{event:?} answered {other:?}"),
+    }
+}
+
+fn placed(job: &Job) -> Job {
+    let worker = WorkerId::from_uuid(Uuid::from_u128(2));
+    let incarnation = Incarnation::from_uuid(Uuid::from_u128(3));
+    after(
+        &after(job, &Event::Admitted { generation: job.generation }),
+        &Event::Placed { worker, incarnation },
+    )
+}
+
+fn report(job: &Job, state: RunState) -> Job {
+    after(job, &Event::Reported { epoch: job.last_epoch, state })
+}
+
+fn listening(job: &Job, host: &str) -> Job {
+    let ingest = Ingest { host: host.to_owned(), port: 1936 };
+    report(job, RunState::Listening { ingest, reason: "waits for a publisher".to_owned() })
+}
+
+fn shown_with(job: &Job, statistics: Option<(Timestamp, &str)>, now: u64) -> LiveJob {
+    let statistics = statistics.map(|(at, json)| (at, json.to_owned()));
+    let stored = Stored { job: job.clone(), version: 1, statistics, now: at(now) };
+    live_job(&stored, &master_key(), &Playback::new(&PlaybackConfig::default()).unwrap())
+}
+
+fn shown(job: &Job) -> LiveJob {
+    shown_with(job, None, 2000)
+}
+
+#[test]
+fn the_original_s_words_agree_with_the_domain_in_every_phase() {
+    let run = || Run {
+        epoch: Epoch::new(4),
+        worker: WorkerId::from_uuid(Uuid::from_u128(2)),
+        incarnation: Incarnation::from_uuid(Uuid::from_u128(3)),
+        ingest: None,
+    };
+    let (since, deadline, until) = (at(1), at(2), at(3));
+    let phases = [
+        Phase::Pending { since, waiting_for: None },
+        Phase::Assigned { run: run(), deadline },
+        Phase::Listening { run: run(), since },
+        Phase::Streaming { run: run(), since },
+        Phase::Interrupted { run: run(), since },
+        Phase::Stopping { run: run(), deadline },
+        Phase::Backoff { until },
+        Phase::Stopped { since },
+        Phase::Failed { since },
+        Phase::Deleting { keep_media: false, since },
+    ];
+    for phase in phases {
+        let job = Job { phase, ..new_job() };
+        let answer = shown(&job);
+        assert_eq!(serde_json::to_value(answer.state).unwrap(), job.public_state(), "{}", answer.phase);
+        assert_eq!(answer.phase, job.phase.name().as_str());
+        assert_eq!(answer.assigned_worker_id.is_empty(), job.phase.run().is_none());
+    }
+}
+
+#[test]
+fn a_new_job_has_its_key_and_no_ingest() {
+    let answer = shown(&new_job());
+    assert_eq!((answer.stream_key.expose().as_str(), answer.rtmp_ingest_url.expose().as_str()), (KEY, ""));
+    assert_eq!((answer.rtmp_ingest_port, answer.epoch), (0, Epoch::new(0)));
+    assert_eq!(answer.job_validation_warnings, "Warnings: 0: /Output: unwise; 1: /Input: ignored: really");
+    assert_eq!(answer.playback_url, answer.playback_urls.hls);
+    assert!(answer.playback_urls.dash.ends_with("/master.mpd"), "{:?}", answer.playback_urls);
+    assert_eq!(answer.statistics, Default::default());
+}
+
+#[test]
+fn the_address_to_publish_to_appears_with_the_listener_and_goes_with_the_run() {
+    let assigned = placed(&new_job());
+    assert_eq!(shown(&assigned).rtmp_ingest_url.expose(), "");
+    for (host, shown_host) in
+        [("203.0.113.7", "203.0.113.7"), ("2001:db8::7", "[2001:db8::7]"), ("[::1]", "[::1]")]
+    {
+        let listening = shown(&listening(&assigned, host));
+        assert_eq!(*listening.rtmp_ingest_url.expose(), format!("rtmp://{shown_host}:1936/live/{KEY}"));
+        assert_eq!(listening.rtmp_ingest_port, 1936);
+        assert!(!serde_json::to_string(&listening.masked()).unwrap().contains(KEY));
+    }
+    let stopping = after(&listening(&assigned, "h"), &Event::StopRequested);
+    assert!(shown(&stopping).stop);
+    let stopped = report(&stopping, RunState::Exited { outcome: RunOutcome::Stopped, committed_segments: 1 });
+    let answer = shown(&stopped);
+    assert_eq!(
+        (answer.rtmp_ingest_url.expose().as_str(), answer.rtmp_ingest_port, answer.stop),
+        ("", 0, false)
+    );
+    assert_eq!(answer.epoch, Epoch::new(1), "the number of the last run stays");
+}
+
+#[test]
+fn a_job_whose_key_does_not_open_is_shown_without_it() {
+    let mut job = listening(&placed(&new_job()), "h");
+    job.credentials.sealed_stream_key = "v1.AAAA".to_owned();
+    let answer = shown(&job);
+    assert_eq!((answer.stream_key.expose().as_str(), answer.rtmp_ingest_url.expose().as_str()), ("", ""));
+    assert_eq!(answer.phase, "listening");
+}
+
+#[test]
+fn figures_are_shown_while_they_mean_something() {
+    let running = listening(&placed(&new_job()), "h");
+    for (job, now, has_rates) in
+        [(&running, 15_000, true), (&running, 15_001, false), (&new_job(), 6_000, false)]
+    {
+        let answer = shown_with(job, Some((at(5_000), FIGURES)), now);
+        assert_eq!(
+            (answer.statistics.ingress_kbps, answer.statistics.video_fps) != (0, 0.0),
+            has_rates,
+            "{now}"
+        );
+        assert_eq!(answer.ingress_bandwidth_kbps, answer.statistics.ingress_kbps);
+        assert_eq!(answer.statistics.encode_speed > 0.0, has_rates);
+        let totals = (answer.total_bytes_ingested, answer.total_up_seconds, answer.total_active_seconds);
+        assert_eq!(totals, (1000, 9, 7));
+        assert_eq!((answer.statistics.dropped_frames, answer.statistics.duplicated_frames), (3, 4));
+        assert_eq!(answer.time_last_worker_report_ms, 5_000);
+    }
+    let damaged = shown_with(&running, Some((at(5_000), "{")), 6_000);
+    assert_eq!(damaged.statistics, Default::default());
+}
+
+#[test]
+fn a_failure_is_told_with_its_fault_and_time() {
+    let failure = Cause::final_(Fault::Destination, "the bucket refuses writes");
+    let outcome = RunOutcome::Failed { failure };
+    let failed = report(&placed(&new_job()), RunState::Exited { outcome, committed_segments: 0 });
+    let answer = shown(&failed);
+    let told = answer.failure.unwrap();
+    assert_eq!((told.fault.as_str(), told.reason.as_str()), ("destination", "the bucket refuses writes"));
+    assert_eq!((told.at, answer.phase.as_str(), answer.state), (Some(at(1000)), "failed", State::Stopped));
+    assert_eq!(answer.reason, "the bucket refuses writes");
+}

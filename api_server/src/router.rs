@@ -1,0 +1,117 @@
+//! Which address goes to which handler, and what all of them share.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post, put};
+use ez_api::problem::Problem;
+use ez_service::http::{ProblemResponse, Readiness, health_routes, standard_layers};
+use tower::ServiceExt as _;
+use tower_http::compression::CompressionLayer;
+use tower_http::cors::{Any, CorsLayer};
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use crate::app::App;
+use crate::routes::{console, jobs, time};
+
+/// Headers of answers that pages of other origins may read; `Date` is what players take the time from.
+const EXPOSED: [HeaderName; 6] = [
+    header::DATE,
+    header::ETAG,
+    header::LINK,
+    header::LOCATION,
+    header::RETRY_AFTER,
+    HeaderName::from_static("x-request-id"),
+];
+
+/// Answers about jobs are about now, and some hold a stream key.
+const NEVER_KEPT: HeaderValue = HeaderValue::from_static("no-store");
+
+/// The whole service.
+pub fn router(app: App) -> Router {
+    let jobs = Router::new()
+        .route("/jobs", get(jobs::list::all).merge(post(jobs::create::handle)))
+        .route("/jobs/active", get(jobs::list::active))
+        .route(
+            "/jobs/{id}",
+            get(jobs::get::handle).merge(put(jobs::put::handle)).merge(delete(jobs::delete::handle)),
+        )
+        .route("/jobs/{id}/events", get(jobs::events::handle))
+        .route("/jobs/{id}/stop", put(jobs::stop::handle))
+        .route("/jobs/{id}/resume", put(jobs::resume::handle))
+        .route("/time", get(time::handle))
+        .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, NEVER_KEPT));
+    let console = Router::new()
+        .route("/", get(console::page))
+        .route("/demo", get(console::page))
+        .route("/demo/{*path}", get(console::file))
+        .route("/console.json", get(console::settings))
+        .layer(CompressionLayer::new());
+    let routes = jobs.merge(console).with_state(app.clone()).merge(health_routes(readiness(app)));
+    let routes = standard_layers(routes).layer(cors());
+    // Around the whole router, because a layer inside it runs after the route was chosen.
+    Router::new()
+        .fallback_service(routes.map_request(without_trailing_slashes))
+        .layer(middleware::from_fn(method_not_allowed))
+}
+
+fn readiness(app: App) -> Readiness {
+    Arc::new(move || {
+        let app = app.clone();
+        Box::pin(async move { app.store.ping().await.map_err(|error| ez_service::telemetry::chain(&error)) })
+    })
+}
+
+/// Any page may use the API, as it may use the original's.
+fn cors() -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE])
+        .allow_headers(Any)
+        .expose_headers(EXPOSED)
+}
+
+/// Gives the empty answer to a wrong method the body of a problem document.
+///
+/// It must stand outside of all routes: axum adds `Allow` only after the layers of a route.
+async fn method_not_allowed(request: Request, next: Next) -> Response {
+    let method = request.method().clone();
+    let response = next.run(request).await;
+    if response.status() != StatusCode::METHOD_NOT_ALLOWED {
+        return response;
+    }
+    let allow =
+        response.headers().get(header::ALLOW).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let allowed: Vec<&str> = allow.split(',').map(str::trim).filter(|method| !method.is_empty()).collect();
+    let mut answer = ProblemResponse(Problem::method_not_allowed(method.as_str(), &allowed)).into_response();
+    for (name, value) in response.headers() {
+        if *name != header::CONTENT_LENGTH && !answer.headers().contains_key(name) {
+            answer.headers_mut().append(name, value.clone());
+        }
+    }
+    answer
+}
+
+/// `/jobs/` is `/jobs`: the original's clients write both.
+fn without_trailing_slashes(mut request: Request) -> Request {
+    let uri = request.uri();
+    let path = uri.path();
+    let trimmed = path.trim_end_matches('/');
+    if trimmed.len() == path.len() || trimmed.is_empty() {
+        return request;
+    }
+    let shorter = match uri.query() {
+        Some(query) => format!("{trimmed}?{query}"),
+        None => trimmed.to_owned(),
+    };
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = shorter.parse().ok();
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
+    }
+    request
+}

@@ -1,0 +1,12 @@
+//! Jobs: the original's verbs, each in a file of its own.
+
+pub(crate) mod create;
+pub(crate) mod delete;
+pub(crate) mod events;
+pub(crate) mod get;
+pub(crate) mod list;
+mod path;
+pub(crate) mod put;
+pub(crate) mod resume;
+pub(crate) mod stop;
+mod wish;

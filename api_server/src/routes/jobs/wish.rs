@@ -1,0 +1,47 @@
+//! What stop, resume and delete have in common: one event, one announcement, one answer.
+
+use axum::Json;
+use axum::http::StatusCode;
+use ez_api::job::LiveJob;
+use ez_domain::id::JobId;
+use ez_domain::job::Job;
+use ez_domain::lifecycle::Event;
+use ez_service::clock::wall_millis;
+use ez_store::{Applied, CommitGuard, Stored, apply};
+
+use crate::app::App;
+use crate::live_job::live_job;
+use crate::refusal::Refusal;
+
+/// Accepted: the job as it is now; the rest is done by schedulers and workers.
+pub(crate) type Accepted = (StatusCode, Json<LiveJob>);
+
+/// Applies the user's wish to the job.
+pub(crate) async fn apply_wish(app: &App, id: JobId, event: &Event) -> Result<Accepted, Refusal> {
+    let job = match apply(&*app.store, id, event, CommitGuard::Version).await? {
+        Applied::Moved { job, effects: _ } => {
+            tracing::info!(job = %id, wish = ?event, phase = job.phase.name().as_str(), "wish accepted");
+            job
+        }
+        Applied::Unchanged(job) => job,
+        Applied::Refused(why) => return Err(Refusal::LifeCycle(id, why)),
+        Applied::NotFound => return Err(Refusal::NoJob(id)),
+        Applied::Stale | Applied::Removed | Applied::GuardFailed => {
+            return Err(Refusal::Bug("a wish of the user was taken for a report of a worker"));
+        }
+    };
+    app.announce(&job).await;
+    let stored = look_again(app, *job).await;
+    Ok((StatusCode::ACCEPTED, Json(live_job(&stored, &app.master_key, &app.playback))))
+}
+
+/// The job with its figures; without them when the store is lost right now, because the wish is granted.
+async fn look_again(app: &App, job: Job) -> Stored {
+    match app.store.load(job.id).await {
+        Ok(Some(stored)) => stored,
+        Ok(None) | Err(_) => {
+            let now = ez_domain::units::Timestamp::from_millis(wall_millis());
+            Stored { job, version: 0, statistics: None, now }
+        }
+    }
+}

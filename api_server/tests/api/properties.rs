@@ -1,0 +1,110 @@
+//! Whatever is sent, the service answers, and never with a fault of its own.
+
+use std::sync::Arc;
+
+use api_server::{App, router};
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use ez_queue::RedisStreamQueue;
+use ez_store::RedisStore;
+use ez_testkit::redis::RedisServer;
+use http_body_util::BodyExt as _;
+use proptest::prelude::*;
+use proptest::test_runner::{Config as Cases, TestRunner};
+use tokio::runtime::Runtime;
+use tower::ServiceExt as _;
+
+use crate::support::{NOBODY, config, spec};
+
+fn service(runtime: &Runtime) -> (RedisServer, Router) {
+    runtime.block_on(async {
+        let redis = RedisServer::start().await.unwrap();
+        let config = config(&redis);
+        let store = RedisStore::connect(&config.redis.store()).unwrap();
+        let queue = RedisStreamQueue::connect(&config.queue.redis_stream(&config.redis)).unwrap();
+        (redis, router(App::new(&config, Arc::new(store), Arc::new(queue)).unwrap()))
+    })
+}
+
+async fn ask(router: &Router, request: Request<Body>) -> (StatusCode, String, usize) {
+    let response = router.clone().oneshot(request).await.unwrap();
+    let status = response.status();
+    let media_type = response.headers().get("content-type").map(|value| value.to_str().unwrap().to_owned());
+    let length = response.into_body().collect().await.unwrap().to_bytes().len();
+    (status, media_type.unwrap_or_default(), length)
+}
+
+fn method() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => prop::sample::select(vec!["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"])
+            .prop_map(str::to_owned),
+        1 => "[!#-'*+.0-9A-Z^-z|~-]{1,12}",
+    ]
+}
+
+fn path() -> impl Strategy<Value = String> {
+    let part = prop_oneof![
+        Just("jobs".to_owned()),
+        Just("active".to_owned()),
+        Just("stop".to_owned()),
+        Just("events".to_owned()),
+        Just("demo".to_owned()),
+        Just(NOBODY.to_owned()),
+        "[!-\"$->@-~]{0,20}",
+        "(%[0-9a-fA-F]{2}){1,6}",
+    ];
+    let query = prop_oneof![Just(String::new()), "\\?[!-~]{0,30}", "\\?(limit|cursor|state)=[!-~]{0,20}"];
+    (prop::collection::vec(part, 0..5), query)
+        .prop_map(|(parts, query)| format!("/{}{query}", parts.join("/")))
+}
+
+/// Bytes, text, and the sample with some bytes changed.
+fn body() -> impl Strategy<Value = Vec<u8>> {
+    let sample = spec().to_string().into_bytes();
+    let changes = prop::collection::vec((0..sample.len(), any::<u8>()), 1..4);
+    prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..200),
+        "\\PC{0,100}".prop_map(String::into_bytes),
+        changes.prop_map(move |changes| {
+            let mut bytes = sample.clone();
+            changes.into_iter().for_each(|(place, value)| bytes[place] = value);
+            bytes
+        }),
+    ]
+}
+
+#[test]
+fn no_request_is_answered_with_a_fault_of_ours() {
+    let runtime = Runtime::new().unwrap();
+    let (_redis, router) = service(&runtime);
+    let mut runner = TestRunner::new(Cases { cases: 600, failure_persistence: None, ..Cases::default() });
+    let result = runner.run(&(method(), path(), body()), |(method, path, body)| {
+        let Ok(request) = Request::builder().method(method.as_str()).uri(&path).body(Body::from(body)) else {
+            return Ok(());
+        };
+        let (status, media_type, length) = runtime.block_on(ask(&router, request));
+        prop_assert!(!status.is_server_error(), "{method} {path}: {status}");
+        if status.is_client_error() {
+            prop_assert_eq!(media_type, "application/problem+json");
+            prop_assert!(length > 0 || method == "HEAD");
+        }
+        Ok(())
+    });
+    result.unwrap();
+}
+
+#[test]
+fn any_body_is_a_job_or_a_refusal() {
+    let runtime = Runtime::new().unwrap();
+    let (_redis, router) = service(&runtime);
+    let mut runner = TestRunner::new(Cases { cases: 600, failure_persistence: None, ..Cases::default() });
+    let result = runner.run(&body(), |body| {
+        let request =
+            Request::post("/jobs").header("content-type", "application/json").body(Body::from(body)).unwrap();
+        let (status, ..) = runtime.block_on(ask(&router, request));
+        prop_assert!(matches!(status.as_u16(), 201 | 400), "{status}");
+        Ok(())
+    });
+    result.unwrap();
+}

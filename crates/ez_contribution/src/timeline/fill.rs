@@ -1,0 +1,189 @@
+//! Stalls noticed and gaps filled: the last picture at the output rate, silence at the audio's.
+//!
+//! Slower repeats would be cheaper but late: constant-frame-rate encoding duplicates a picture only
+//! when the next one arrives. All due slots are written at once; ffmpeg swallows the burst.
+
+use bytes::Bytes;
+
+use super::settings::MAX_SLOTS;
+use super::time::{MS, Nanos, nanos};
+use super::tracks::{STEREO, Slots, audio_frames, stereo_header};
+use super::{Contribution, Event, Phase};
+use crate::media::silence;
+
+impl Contribution {
+    /// Does what is due at the present time.
+    pub(super) fn advance(&mut self) {
+        let is_settled = matches!(&self.phase, Phase::Settling(hold)
+            if hold.is_full() || self.now - hold.began >= nanos(self.settings.settle));
+        if is_settled {
+            self.settle();
+        }
+        if self.writer.origin().is_none() {
+            return;
+        }
+        match self.phase {
+            Phase::Settling(_) => {}
+            Phase::Live => self.watch_tracks(),
+            Phase::Idle | Phase::Awaiting | Phase::Blocked(_) => self.fill_both(),
+        }
+    }
+
+    /// Asks for a still once per gap.
+    pub(super) fn ask_for_still(&mut self) {
+        if self.settings.fill_gaps
+            && self.video.key.is_some()
+            && !self.has_asked_for_still
+            && self.still.is_none()
+        {
+            self.has_asked_for_still = true;
+            self.events.push(Event::StillWanted);
+        }
+    }
+
+    fn fill_both(&mut self) {
+        if self.settings.fill_gaps && self.now >= self.fill_from {
+            self.fill_video();
+            self.fill_audio();
+        }
+    }
+
+    fn watch_tracks(&mut self) {
+        let stall = nanos(self.settings.stall_after);
+        let lone = nanos(self.settings.lone_stall_after).max(stall);
+        let video = self.now - self.video.heard;
+        let audio = self.now - self.audio.heard;
+        let has_audio = self.publisher.audio.is_some();
+        let is_filling = self.audio.filling.is_some();
+        if !has_audio || !self.audio.has_joined && (is_filling || audio >= stall) {
+            // Not a gap: a contribution without audio gets silence in any case.
+            self.fill_audio();
+        }
+        if !self.settings.fill_gaps {
+            return;
+        }
+        let is_audio_silent = !has_audio || audio >= stall;
+        if video >= stall / 2 && (!has_audio || audio >= stall / 2) {
+            self.ask_for_still();
+        }
+        if video >= stall && is_audio_silent {
+            self.resynchronise();
+            self.fill_both();
+            return;
+        }
+        if video >= lone {
+            self.ask_for_still();
+            self.fill_video();
+        }
+        if has_audio && self.audio.has_joined && audio >= lone {
+            self.audio.has_joined = false;
+            self.fill_audio();
+        }
+    }
+
+    /// The picture that fills: header, key frame, composition time.
+    fn filler_picture(&self) -> Option<(Bytes, Bytes, Nanos)> {
+        let still =
+            self.still.as_ref().map(|still| (still.header.clone(), still.body.clone(), still.composition));
+        let cached =
+            || self.video.key.as_ref().map(|key| (key.header.clone(), key.body.clone(), key.composition));
+        still.or_else(cached)
+    }
+
+    /// Writes all picture slots up to now.
+    fn fill_video(&mut self) {
+        self.picture_slots(|dts, _, now| dts <= now);
+    }
+
+    /// Repeats the filler until the picture at (`dts`, `pts`) follows without a hole.
+    pub(super) fn top_up_video(&mut self, dts: Nanos, pts: Nanos) {
+        let frame = self.settings.frame_duration.times(1);
+        let is_long = self.video.last.is_some_and(|(_, last)| pts - last > nanos(self.settings.stall_after));
+        if self.settings.fill_gaps && (self.video.filling.is_some() || is_long) {
+            self.picture_slots(|slot_dts, slot_pts, _| slot_dts < dts && slot_pts + frame / 2 < pts);
+        }
+    }
+
+    fn picture_slots(&mut self, is_due: impl Fn(Nanos, Nanos, Nanos) -> bool) {
+        let Some((header, body, composition)) = self.filler_picture() else { return };
+        let Some((last_dts, last_pts)) = self.video.last else { return };
+        let frame = self.settings.frame_duration;
+        // Later than everything shown so far, else the picture would go back.
+        let first = (last_dts + MS).max(last_pts + frame.times(1) - composition);
+        let mut slots = self.video.filling.unwrap_or(Slots { origin: first, next: 0 });
+        self.video.is_gated = true;
+        for _ in 0..MAX_SLOTS {
+            let dts = slots.origin + frame.times(slots.next);
+            if !is_due(dts, dts + composition, self.now) {
+                break;
+            }
+            if self.video.header.as_ref() != Some(&header) {
+                self.write_video_header(header.clone(), last_dts + MS);
+            }
+            self.write_picture(body.clone(), dts, composition, true, true);
+            self.meter.fillers += 1;
+            slots.next += 1;
+        }
+        self.video.filling = Some(slots);
+    }
+
+    /// Writes all silent frames up to now.
+    fn fill_audio(&mut self) {
+        let Some(origin) = self.writer.origin() else { return };
+        let mut slots = match self.audio.filling {
+            Some(slots) => slots,
+            None => Slots { origin: self.audio.end.unwrap_or(origin), next: 0 },
+        };
+        let Some(body) = self.announce_silence(slots.origin) else { return };
+        self.audio.has_joined = false;
+        for _ in 0..MAX_SLOTS {
+            let dts = slots.origin + audio_frames(&self.audio.config, slots.next);
+            if dts > self.now {
+                break;
+            }
+            self.write_audio(body.clone(), dts, true);
+            self.meter.fillers += 1;
+            slots.next += 1;
+        }
+        // The exact end, not the last frame's plus a rounded duration.
+        let end = slots.origin + audio_frames(&self.audio.config, slots.next);
+        self.audio.end = Some(end);
+        self.audio.filling = Some(slots);
+    }
+
+    /// Writes silence from `from` while it begins at or before `until`; returns its exact end.
+    pub(super) fn silence_until(&mut self, from: Nanos, until: Nanos) -> Nanos {
+        let slots = self.audio.filling.unwrap_or(Slots { origin: from, next: 0 });
+        let mut next = slots.next;
+        if (self.settings.fill_gaps || self.audio.filling.is_some())
+            && let Some(body) = self.announce_silence(from)
+        {
+            for _ in 0..MAX_SLOTS {
+                let dts = slots.origin + audio_frames(&self.audio.config, next);
+                if dts > until {
+                    break;
+                }
+                self.write_audio(body.clone(), dts, true);
+                self.meter.fillers += 1;
+                next += 1;
+            }
+        }
+        let end = slots.origin + audio_frames(&self.audio.config, next);
+        self.audio.end = Some(end);
+        self.audio.filling = None;
+        end
+    }
+
+    /// Sees to it that ffmpeg has a configuration that silence exists for: the present one, else
+    /// stereo. Returns the silent body.
+    fn announce_silence(&mut self, dts: Nanos) -> Option<Bytes> {
+        if self.audio.header.is_none() || silence::frame(&self.audio.config).is_none() {
+            self.write_audio_header(&stereo_header(), STEREO, dts);
+        }
+        let first = self.audio.header.as_ref().and_then(|header| header.first().copied());
+        let frame = silence::frame(&self.audio.config)?;
+        let mut body = vec![first.unwrap_or(silence::AAC_FIRST), 1];
+        body.extend_from_slice(frame);
+        Some(Bytes::from(body))
+    }
+}

@@ -1,0 +1,229 @@
+//! How media goes live: a hold is judged, a seam is placed, a new period begins.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+
+use super::hold::{Arrived, Hold};
+use super::ring::Replay;
+use super::seam::Seam;
+use super::settings::{BURST, MAX_REJECTIONS, MAX_START_BURST};
+use super::still::composition;
+use super::time::{MS, Nanos, nanos, to_ms};
+use super::tracks::{STEREO, audio_frames, stereo_header};
+use super::{Contribution, Event, Output, Phase};
+use crate::flv::{self, Kind, Tag};
+use crate::media::audio;
+use crate::media::video::{Codec, Packet};
+
+/// The pictures of the last GOP, as the maker of a still wants them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastGop {
+    /// A complete FLV file: header, sequence header, pictures from timestamp 0 on.
+    pub flv: Bytes,
+    /// How many pictures there are: the last one is the still.
+    pub pictures: usize,
+}
+
+impl Contribution {
+    /// Begins the stream for a fresh ffmpeg: timestamps restart at 0, headers first.
+    ///
+    /// What was written since the last key frame shown at or before `from` (on the run's clock: the
+    /// old period's origin plus the end of the last committed segment) is replayed; without `from`,
+    /// the last GOP. A publisher held back for its codec goes live instead. The mapping comes as
+    /// [`Event::Anchored`], at once or with the first media.
+    pub fn begin_period(&mut self, from: Option<Duration>, now: Duration) -> Output {
+        self.set_now(now);
+        let codec = self.writer.codec();
+        self.writer.begin_period();
+        match std::mem::replace(&mut self.phase, Phase::Idle) {
+            Phase::Blocked(hold) => {
+                self.forget_stream();
+                self.phase = Phase::Awaiting;
+                if let Some(hold) = hold {
+                    self.join(hold, 0, 0);
+                }
+            }
+            phase => {
+                self.phase = phase;
+                match (codec, self.writer.ring().since(from.map(nanos))) {
+                    (Some(codec), Some(replay)) => self.replay(codec, &replay),
+                    (Some(codec), None) => self.begin_with_cached_key(codec),
+                    (None, _) => {}
+                }
+            }
+        }
+        self.finish()
+    }
+
+    /// The last live pictures, to make a still of.
+    pub fn last_gop(&self) -> Option<LastGop> {
+        let key = self.video.key.as_ref()?;
+        let pictures = self.writer.ring().last_gop();
+        let start = pictures.first()?.dts;
+        let mut bytes = BytesMut::from(flv::header().as_slice());
+        let mut write = |at: Nanos, body: &Bytes| {
+            let timestamp_ms = u32::try_from(to_ms(at - start)).unwrap_or(0);
+            flv::write_tag(&Tag { kind: Kind::Video, timestamp_ms, body: body.clone() }, &mut bytes);
+        };
+        write(start, &key.header);
+        for picture in &pictures {
+            write(picture.dts, &picture.body);
+        }
+        Some(LastGop { flv: bytes.freeze(), pictures: pictures.len() })
+    }
+
+    /// Judges the hold: goes live, or waits for a key frame that is not stale.
+    pub(super) fn settle(&mut self) {
+        let hold = match std::mem::replace(&mut self.phase, Phase::Awaiting) {
+            Phase::Settling(hold) => hold,
+            other => {
+                self.phase = other;
+                return;
+            }
+        };
+        let is_return = self.video.last.is_some();
+        let most = if is_return { BURST } else { MAX_START_BURST };
+        let mut start = 0;
+        if hold.lead(start, self.now) > most {
+            start = hold.last_key_frame();
+            if is_return && hold.lead(start, self.now) > BURST && self.publisher.rejections < MAX_REJECTIONS {
+                self.publisher.rejections += 1;
+                for tag in &hold.tags {
+                    let is_media = !self.take_header(tag);
+                    self.meter.dropped += u64::from(is_media);
+                }
+                return;
+            }
+        }
+        for tag in hold.tags.iter().take(start) {
+            let is_media = !self.take_header(tag);
+            self.meter.dropped += u64::from(is_media);
+        }
+        match (self.writer.codec(), self.publisher.video.as_ref()) {
+            (Some(from), Some(&(to, _))) if from != to => {
+                let mut hold = hold;
+                hold.tags.drain(..start);
+                self.block(hold, from, to);
+            }
+            // A first start keeps the whole burst: its zero lies further back instead.
+            _ => {
+                let span = hold.span(start);
+                self.join(hold, start, span);
+            }
+        }
+    }
+
+    /// Lets the hold go live from its tag `start` on, a key frame; `span` is the media behind it.
+    fn join(&mut self, mut hold: Hold, start: usize, span: Nanos) {
+        let rest = hold.tags.split_off((start + 1).min(hold.tags.len()));
+        let Some(key) = hold.tags.pop() else { return };
+        let Some(packet) = Packet::parse(&key.body) else { return };
+        let Some(composition) = composition(&packet) else { return };
+        if self.publisher.audio.is_none()
+            && let Some(header) = first_audio_header(&rest)
+        {
+            self.take_header(&header);
+        }
+        let live_dts = if self.video.last.is_none() || span > 0 {
+            key.arrival.min(self.now - span).max(0)
+        } else {
+            key.arrival
+        };
+        let pts = self.seam_pts(live_dts, composition);
+        let dts = pts - composition;
+        self.clock.rebase(key.at, dts);
+        let is_first = self.writer.origin().is_none();
+        if is_first {
+            let period = self.writer.anchor(dts, pts, packet.codec);
+            self.events.push(Event::Anchored(period));
+        } else {
+            self.top_up_video(dts, pts);
+        }
+        self.publisher.rejections = 0;
+        self.phase = Phase::Live;
+        self.audio.filling = None;
+        self.audio.has_joined = false;
+        self.audio.misfits = 0;
+        self.audio.snap = 0;
+        self.audio.heard = key.arrival;
+        self.audio.resend_header = !is_first;
+        if is_first && let Some((_, header)) = self.publisher.video.clone() {
+            // Both headers come first: ffmpeg has to find both tracks while it probes.
+            self.write_video_header(header, dts);
+            let (config, header) = self.publisher.audio.clone().unwrap_or_else(|| (STEREO, stereo_header()));
+            self.write_audio_header(&header, config, dts);
+        }
+        self.write_live_video(&key, dts, composition, true, !is_first);
+        for tag in rest {
+            self.dispatch(tag);
+        }
+    }
+
+    fn seam_pts(&self, live_dts: Nanos, composition: Nanos) -> Nanos {
+        let live_pts = live_dts + composition;
+        let Some((last_dts, last_pts)) = self.video.last else { return live_pts };
+        let seam = Seam {
+            live_pts,
+            composition,
+            last_pts,
+            last_dts,
+            audio_end: self.audio.end,
+            audio_frame: self.audio.frame(),
+            grid: self.writer.origin().map(|_| self.writer.grid()),
+        };
+        seam.pts(self.settings.frame_duration)
+    }
+
+    /// Nothing of the old stream can go into the next one.
+    fn forget_stream(&mut self) {
+        self.writer.clear_ring();
+        self.video.header = None;
+        self.video.key = None;
+        self.video.filling = None;
+        self.still = None;
+        self.audio.header = None;
+        self.audio.end = None;
+        self.audio.filling = None;
+    }
+
+    fn replay(&mut self, codec: Codec, replay: &Replay) {
+        let Some(first) = replay.entries.first() else { return };
+        let period = self.writer.anchor(first.dts, first.pts, codec);
+        self.events.push(Event::Anchored(period));
+        let audio_header = self.audio.header.clone().unwrap_or_else(stereo_header);
+        self.writer.replay(replay, &audio_header);
+    }
+
+    /// Nothing is left to replay (a GOP larger than the memory): the last key frame bridges the time
+    /// to the next one.
+    fn begin_with_cached_key(&mut self, codec: Codec) {
+        let (Some(key), Some((last_dts, last_pts))) = (self.video.key.clone(), self.video.last) else {
+            return;
+        };
+        let frame = self.settings.frame_duration.times(1);
+        let dts = (last_dts + MS).max(last_pts + frame - key.composition);
+        let period = self.writer.anchor(dts, dts + key.composition, codec);
+        self.events.push(Event::Anchored(period));
+        let audio = (self.audio.config, self.audio.header.clone().unwrap_or_else(stereo_header));
+        self.write_video_header(key.header, dts);
+        self.write_audio_header(&audio.1, audio.0, dts);
+        self.write_picture(key.body, dts, key.composition, true, true);
+        if self.audio.end.is_some_and(|end| end < dts - audio_frames(&audio.0, 1)) {
+            self.audio.end = None;
+        }
+        self.video.filling = None;
+        self.audio.filling = None;
+        self.audio.has_joined = false;
+        if matches!(self.phase, Phase::Live) {
+            self.resynchronise();
+        }
+    }
+}
+
+/// The configuration that follows its key frame, if it comes before any audio.
+fn first_audio_header(tags: &[Arrived]) -> Option<Arrived> {
+    let first = tags.iter().find(|tag| tag.kind == Kind::Audio)?;
+    let packet = audio::Packet::parse(&first.body)?;
+    (packet.role == audio::Role::SequenceHeader).then(|| first.clone())
+}

@@ -1,0 +1,223 @@
+//! The life cycle of a job: one function, [`step`], that answers every event in every phase.
+//!
+//! Events come from the user, the planner, the worker that holds the run, the lease and the
+//! clock. The function only computes; the store commits what it answers by compare-and-set
+//! and derives its indexes (queue, leases, timers, outbox, worker load) from the new record,
+//! so everything durable is in the record. Effects are hints that make things faster: a lost
+//! one is made up for by the next heartbeat or sweep.
+//!
+//! Invariants, held by the property tests:
+//! - a run holds capacity exactly while its phase names it;
+//! - the epoch of a job never falls, and each run has a higher one than the run before;
+//! - a report or a lapsed lease that carries another epoch than the present run changes nothing;
+//! - a job that is to be stopped and whose worker is gone ends in `Stopped`.
+
+#![deny(clippy::wildcard_enum_match_arm)]
+
+mod event;
+
+use serde::{Deserialize, Serialize};
+
+use crate::fault::Failure;
+use crate::id::{Epoch, Incarnation, WorkerId};
+use crate::job::{DatedFailure, HISTORY_LENGTH, Ingest, Job, Phase, PhaseName, Transition};
+use crate::units::Timestamp;
+
+/// How long a chosen worker has to take a run up.
+pub const ASSIGN_TIMEOUT_MS: u64 = 10_000;
+/// How long a worker has to end a run: uploads drained, playlists ended.
+pub const STOP_TIMEOUT_MS: u64 = 60_000;
+/// Failures in a row, each with too few committed segments, that end a job.
+pub const FAILURE_BUDGET: u32 = 5;
+/// Committed segments that prove that a run worked.
+pub const PROOF_OF_LIFE_SEGMENTS: u64 = 3;
+
+/// Something that happened to a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The user wants the job on air.
+    StartRequested,
+    /// The user wants it off.
+    StopRequested,
+    /// The user wants it gone.
+    DeleteRequested {
+        /// Leave the media in the bucket.
+        keep_media: bool,
+    },
+    /// A scheduler has taken up the command with this generation.
+    Admitted {
+        /// Generation that the command carried.
+        generation: u64,
+    },
+    /// The planner chose a worker.
+    Placed {
+        /// The host.
+        worker: WorkerId,
+        /// Its present life.
+        incarnation: Incarnation,
+    },
+    /// The planner found no place.
+    Unplaced {
+        /// Why, in words for people.
+        why: String,
+    },
+    /// The worker tells how a run is.
+    Reported {
+        /// The run's epoch.
+        epoch: Epoch,
+        /// Its state.
+        state: RunState,
+    },
+    /// Nobody has renewed the lease of this run.
+    LeaseLapsed {
+        /// The run's epoch.
+        epoch: Epoch,
+    },
+    /// A deadline of the phase may have passed.
+    Tick,
+    /// The media of a deleted job has been removed.
+    MediaRemoved,
+}
+
+/// How a run is, as its worker tells it. Reports are states, so repeating one is harmless.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum RunState {
+    /// The transcoder process is coming up.
+    Starting,
+    /// The listener is bound and nobody publishes.
+    Listening {
+        /// Where publishers reach it.
+        ingest: Ingest,
+        /// What it waits for, in words for people.
+        reason: String,
+    },
+    /// Segments are being committed.
+    Streaming {
+        /// Where publishers reach it.
+        ingest: Ingest,
+    },
+    /// The publisher is away.
+    Interrupted {
+        /// Where publishers reach it.
+        ingest: Ingest,
+        /// Why, in words for people.
+        reason: String,
+    },
+    /// Uploads are being drained and the playlists ended.
+    Stopping,
+    /// The run is over and nothing of it is left on the worker.
+    Exited {
+        /// How it ended.
+        outcome: RunOutcome,
+        /// Segments that this run committed.
+        committed_segments: u64,
+    },
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum RunOutcome {
+    /// As ordered; the playlists are ended.
+    Stopped,
+    /// The worker could not take it.
+    Rejected {
+        /// Why.
+        reason: String,
+    },
+    /// It could not go on.
+    Failed {
+        /// Why.
+        failure: Failure,
+    },
+    /// The store holds objects of a higher epoch: this run is not, or no longer, the owner.
+    Fenced {
+        /// The epoch that was seen.
+        seen: Epoch,
+    },
+}
+
+/// A hint for whoever committed a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// The job can be placed: wake the planner.
+    RequestPlacement,
+    /// The set of runs of this worker changed: make it ask for the new one.
+    TellWorker(WorkerId),
+    /// The job's media can be removed.
+    RequestRemoval,
+}
+
+/// The answer to an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The new record, and what would be good to do at once.
+    Moved(Box<Job>, Vec<Effect>),
+    /// Nothing to do: the record already says so.
+    Unchanged,
+    /// The event is about a run or command that is no longer the present one.
+    Stale,
+    /// The user's wish cannot be granted in this phase.
+    Refused(Refusal),
+    /// The record can be dropped; only the epoch is kept.
+    Removed,
+}
+
+/// Why a wish was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Delete of a job that still runs or waits to run.
+    #[error("the job is {}: stop it first (PUT /jobs/{{id}}/stop), then delete it", .0.as_str())]
+    NotEnded(PhaseName),
+    /// Any command for a job that is being deleted.
+    #[error("the job is being deleted")]
+    BeingDeleted,
+}
+
+/// Applies one event to a job.
+pub fn step(job: &Job, event: &Event, now: Timestamp) -> Outcome {
+    match event {
+        Event::StartRequested => event::start_requested::apply(job, now),
+        Event::StopRequested => event::stop_requested::apply(job, now),
+        Event::DeleteRequested { keep_media } => event::delete_requested::apply(job, *keep_media, now),
+        Event::Admitted { generation } => event::admitted::apply(job, *generation, now),
+        Event::Placed { worker, incarnation } => event::placed::apply(job, *worker, *incarnation, now),
+        Event::Unplaced { why } => event::unplaced::apply(job, why),
+        Event::Reported { epoch, state } => event::reported::apply(job, *epoch, state, now),
+        Event::LeaseLapsed { epoch } => event::lease_lapsed::apply(job, *epoch, now),
+        Event::Tick => event::tick::apply(job, now),
+        Event::MediaRemoved => event::media_removed::apply(job),
+    }
+}
+
+/// The job in a new phase, with the transition in its history.
+fn enter(job: &Job, phase: Phase, reason: impl Into<String>, now: Timestamp) -> Job {
+    let mut next = job.clone();
+    record(&mut next, &phase, reason.into(), None, now);
+    next.phase = phase;
+    next
+}
+
+/// The job in a new phase because of a failure.
+fn enter_failed(job: &Job, phase: Phase, failure: &Failure, now: Timestamp) -> Job {
+    let mut next = job.clone();
+    record(&mut next, &phase, failure.reason.clone(), Some(failure), now);
+    next.phase = phase;
+    next.last_failure = Some(DatedFailure { at: now, failure: failure.clone() });
+    next
+}
+
+fn record(job: &mut Job, phase: &Phase, reason: String, failure: Option<&Failure>, now: Timestamp) {
+    let fault = failure.map(|failure| failure.fault);
+    job.history.push(Transition { at: now, phase: phase.name(), reason, fault });
+    let surplus = job.history.len().saturating_sub(HISTORY_LENGTH);
+    job.history.drain(..surplus);
+}
+
+fn moved(job: Job, effects: Vec<Effect>) -> Outcome {
+    Outcome::Moved(Box::new(job), effects)
+}
+
+#[cfg(test)]
+mod tests;

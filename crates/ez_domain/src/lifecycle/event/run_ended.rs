@@ -1,0 +1,92 @@
+//! A run is over: reported by its worker, or given up because its lease lapsed.
+
+use crate::fault::{Failure, Fault};
+use crate::job::{Desired, Job, Phase, Run};
+use crate::lifecycle::{
+    Effect, FAILURE_BUDGET, Outcome, PROOF_OF_LIFE_SEGMENTS, RunOutcome, enter, enter_failed, moved,
+};
+use crate::units::Timestamp;
+
+/// Waits between tries: none, then doubling from one second, at most this long.
+const LONGEST_BACKOFF_MS: u64 = 30_000;
+
+pub(crate) fn apply(
+    job: &Job,
+    run: &Run,
+    outcome: &RunOutcome,
+    committed_segments: u64,
+    now: Timestamp,
+) -> Outcome {
+    if matches!(job.phase, Phase::Stopping { .. }) {
+        return stopped_or_restarted(job, run, now);
+    }
+    match outcome {
+        RunOutcome::Stopped => {
+            // A worker that drains ends its runs unasked; the job goes on elsewhere.
+            requeued(job, run, "the worker gave the run up", now)
+        }
+        RunOutcome::Rejected { reason } => {
+            let failure = Failure::retryable(Fault::Worker, format!("the worker refused the run: {reason}"));
+            failed(job, run, &failure, false, now)
+        }
+        RunOutcome::Failed { failure } => {
+            failed(job, run, failure, committed_segments >= PROOF_OF_LIFE_SEGMENTS, now)
+        }
+        RunOutcome::Fenced { seen } => {
+            let mut next = requeued_job(
+                job,
+                run,
+                format!("the bucket already holds epoch {seen}; the next run gets a higher one"),
+                now,
+            );
+            next.last_epoch = next.last_epoch.max(*seen);
+            moved(next, vec![Effect::RequestPlacement])
+        }
+    }
+}
+
+/// The end of a run that was to be ended.
+pub(crate) fn stopped_or_restarted(job: &Job, run: &Run, now: Timestamp) -> Outcome {
+    match job.desired {
+        Desired::Running => requeued(job, run, "resumed by the user", now),
+        Desired::Stopped | Desired::Deleted { .. } => moved(
+            enter(job, Phase::Stopped { since: now }, "stopped by the user", now),
+            vec![Effect::TellWorker(run.worker)],
+        ),
+    }
+}
+
+/// A failed run: tried again after a pause, unless the budget is spent or trying is pointless.
+pub(crate) fn failed(job: &Job, run: &Run, failure: &Failure, had_worked: bool, now: Timestamp) -> Outcome {
+    let failures = if had_worked { 1 } else { job.failures.saturating_add(1) };
+    let phase = if !failure.retryable || failures >= FAILURE_BUDGET {
+        Phase::Failed { since: now }
+    } else {
+        Phase::Backoff { until: now.plus_millis(backoff_ms(failures)) }
+    };
+    let mut next = enter_failed(job, phase, failure, now);
+    next.failures = failures;
+    next.restarts = next.restarts.saturating_add(1);
+    next.avoid = Some(run.worker);
+    moved(next, vec![Effect::TellWorker(run.worker)])
+}
+
+fn requeued(job: &Job, run: &Run, reason: &str, now: Timestamp) -> Outcome {
+    moved(requeued_job(job, run, reason, now), vec![Effect::RequestPlacement])
+}
+
+fn requeued_job(job: &Job, run: &Run, reason: impl Into<String>, now: Timestamp) -> Job {
+    let mut next = enter(job, Phase::Pending { since: now, waiting_for: None }, reason, now);
+    next.avoid = Some(run.worker);
+    next.restarts = next.restarts.saturating_add(1);
+    next
+}
+
+/// 0, 1, 2, 4 … 30 seconds.
+const fn backoff_ms(failures: u32) -> u64 {
+    if failures <= 1 {
+        return 0;
+    }
+    let doubled = 1000_u64.saturating_mul(1 << if failures < 10 { failures - 2 } else { 8 });
+    if doubled < LONGEST_BACKOFF_MS { doubled } else { LONGEST_BACKOFF_MS }
+}

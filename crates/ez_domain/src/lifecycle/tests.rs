@@ -1,0 +1,280 @@
+use std::fmt::Write as _;
+use std::path::Path;
+
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+use crate::fault::Fault;
+use crate::id::JobId;
+use crate::job::{Credentials, Desired, Run};
+use crate::spec::{BucketName, Delivery, JobSpec};
+
+const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+
+fn spec() -> JobSpec {
+    JobSpec {
+        delivery: Delivery::Hls,
+        segment_seconds: 2,
+        gop_seconds: 1,
+        low_latency: false,
+        window_seconds: 60,
+        reconnect_seconds: 60,
+        bucket: BucketName::new("bucket").unwrap(),
+        video: Vec::new(),
+        audio: Vec::new(),
+    }
+}
+
+fn new_job() -> Job {
+    let credentials = Credentials { sealed_stream_key: "sealed".into(), stream_key_index: "index".into() };
+    let id = JobId::from_uuid(Uuid::from_u128(1));
+    Job::new(id, spec(), Vec::new(), 500, credentials, Timestamp::from_millis(1))
+}
+
+fn run() -> Run {
+    Run {
+        epoch: Epoch::new(3),
+        worker: WorkerId::from_uuid(Uuid::from_u128(7)),
+        incarnation: Incarnation::from_uuid(Uuid::from_u128(8)),
+        ingest: None,
+    }
+}
+
+fn ingest() -> Ingest {
+    Ingest { host: "worker".into(), port: 1935 }
+}
+
+fn in_phase(name: PhaseName) -> Job {
+    let since = Timestamp::from_millis(500);
+    let past = Timestamp::from_millis(900_000);
+    let mut job = new_job();
+    job.admitted = job.generation;
+    job.last_epoch = Epoch::new(3);
+    job.phase = match name {
+        PhaseName::Pending => Phase::Pending { since, waiting_for: None },
+        PhaseName::Assigned => Phase::Assigned { run: run(), deadline: past },
+        PhaseName::Listening => Phase::Listening { run: run(), since },
+        PhaseName::Streaming => Phase::Streaming { run: run(), since },
+        PhaseName::Interrupted => Phase::Interrupted { run: run(), since },
+        PhaseName::Stopping => Phase::Stopping { run: run(), deadline: past },
+        PhaseName::Backoff => Phase::Backoff { until: past },
+        PhaseName::Stopped => Phase::Stopped { since },
+        PhaseName::Failed => Phase::Failed { since },
+        PhaseName::Deleting => Phase::Deleting { keep_media: false, since },
+    };
+    match name {
+        PhaseName::Stopping | PhaseName::Stopped => job.desired = Desired::Stopped,
+        PhaseName::Deleting => job.desired = Desired::Deleted { keep_media: false },
+        PhaseName::Pending
+        | PhaseName::Assigned
+        | PhaseName::Listening
+        | PhaseName::Streaming
+        | PhaseName::Interrupted
+        | PhaseName::Backoff
+        | PhaseName::Failed => {}
+    }
+    job
+}
+
+const PHASES: [PhaseName; 10] = [
+    PhaseName::Pending,
+    PhaseName::Assigned,
+    PhaseName::Listening,
+    PhaseName::Streaming,
+    PhaseName::Interrupted,
+    PhaseName::Stopping,
+    PhaseName::Backoff,
+    PhaseName::Stopped,
+    PhaseName::Failed,
+    PhaseName::Deleting,
+];
+
+fn exited(outcome: RunOutcome) -> Event {
+    let state = RunState::Exited { outcome, committed_segments: 0 };
+    Event::Reported { epoch: Epoch::new(3), state }
+}
+
+fn events() -> Vec<(&'static str, Event)> {
+    let epoch = Epoch::new(3);
+    let failure = |retryable| Failure { fault: Fault::Worker, reason: "broke".into(), retryable };
+    let placed = Event::Placed { worker: run().worker, incarnation: run().incarnation };
+    let reported = |state| Event::Reported { epoch, state };
+    vec![
+        ("start requested", Event::StartRequested),
+        ("stop requested", Event::StopRequested),
+        ("delete requested", Event::DeleteRequested { keep_media: false }),
+        ("admitted (present command)", Event::Admitted { generation: 1 }),
+        ("admitted (older command)", Event::Admitted { generation: 0 }),
+        ("placed", placed),
+        ("unplaced", Event::Unplaced { why: "no worker is ready".into() }),
+        ("reported starting", reported(RunState::Starting)),
+        ("reported listening", reported(RunState::Listening { ingest: ingest(), reason: "waits".into() })),
+        ("reported streaming", reported(RunState::Streaming { ingest: ingest() })),
+        ("reported interrupted", reported(RunState::Interrupted { ingest: ingest(), reason: "gone".into() })),
+        ("reported stopping", reported(RunState::Stopping)),
+        ("exited: stopped", exited(RunOutcome::Stopped)),
+        ("exited: rejected", exited(RunOutcome::Rejected { reason: "no port".into() })),
+        ("exited: failed, worth a retry", exited(RunOutcome::Failed { failure: failure(true) })),
+        ("exited: failed for good", exited(RunOutcome::Failed { failure: failure(false) })),
+        ("exited: fenced by epoch 9", exited(RunOutcome::Fenced { seen: Epoch::new(9) })),
+        (
+            "reported by an older run",
+            Event::Reported { epoch: Epoch::new(2), state: RunState::Streaming { ingest: ingest() } },
+        ),
+        ("lease lapsed", Event::LeaseLapsed { epoch }),
+        ("lease of an older run lapsed", Event::LeaseLapsed { epoch: Epoch::new(2) }),
+        ("tick past the deadline", Event::Tick),
+        ("media removed", Event::MediaRemoved),
+    ]
+}
+
+fn answer(job: &Job, event: &Event) -> String {
+    match step(job, event, NOW) {
+        Outcome::Moved(next, _) if next.phase.name() == job.phase.name() => "noted".to_owned(),
+        Outcome::Moved(next, _) => format!("**{}**", next.phase.name().as_str()),
+        Outcome::Unchanged => "–".to_owned(),
+        Outcome::Stale => "stale".to_owned(),
+        Outcome::Refused(_) => "refused".to_owned(),
+        Outcome::Removed => "**gone**".to_owned(),
+    }
+}
+
+fn table() -> String {
+    let mut text = String::from("| event | ");
+    text.push_str(&PHASES.map(PhaseName::as_str).join(" | "));
+    text.push_str(" |\n|---|");
+    text.push_str(&"---|".repeat(PHASES.len()));
+    text.push('\n');
+    for (label, event) in events() {
+        let answers: Vec<String> = PHASES.iter().map(|phase| answer(&in_phase(*phase), &event)).collect();
+        let _ = writeln!(text, "| {label} | {} |", answers.join(" | "));
+    }
+    text
+}
+
+/// The page that people read is the table that the code answers by.
+#[test]
+fn the_documented_table_is_the_real_one() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/job-life-cycle.md");
+    let text = std::fs::read_to_string(&page).expect("docs/job-life-cycle.md can be read");
+    let table = table();
+    assert!(text.contains(&table), "docs/job-life-cycle.md must contain this table:\n\n{table}");
+}
+
+#[test]
+fn failures_back_off_and_end_the_job_when_the_budget_is_spent() {
+    let mut job = in_phase(PhaseName::Listening);
+    let mut waits = Vec::new();
+    for _ in 0..FAILURE_BUDGET {
+        job.phase = Phase::Listening { run: run(), since: NOW };
+        let failure = Failure::retryable(Fault::Worker, "broke");
+        let Outcome::Moved(next, _) = step(&job, &exited(RunOutcome::Failed { failure }), NOW) else {
+            panic!("a failure moves the job");
+        };
+        job = *next;
+        if let Phase::Backoff { until } = job.phase {
+            waits.push(until.millis_since(NOW));
+        }
+    }
+    assert_eq!(waits, [0, 1000, 2000, 4000]);
+    assert_eq!(job.phase.name(), PhaseName::Failed);
+    assert_eq!(job.reason(), "broke");
+}
+
+#[test]
+fn a_run_that_worked_resets_the_budget() {
+    let mut job = in_phase(PhaseName::Streaming);
+    job.failures = FAILURE_BUDGET - 1;
+    let failure = Failure::retryable(Fault::Worker, "broke");
+    let state = RunState::Exited {
+        outcome: RunOutcome::Failed { failure },
+        committed_segments: PROOF_OF_LIFE_SEGMENTS,
+    };
+    let Outcome::Moved(next, _) = step(&job, &Event::Reported { epoch: Epoch::new(3), state }, NOW) else {
+        panic!("a failure moves the job");
+    };
+    assert_eq!((next.failures, next.phase.name()), (1, PhaseName::Backoff));
+}
+
+#[test]
+fn a_resume_while_stopping_starts_one_new_run_after_the_old_one_ended() {
+    let stopping = in_phase(PhaseName::Stopping);
+    let Outcome::Moved(resumed, _) = step(&stopping, &Event::StartRequested, NOW) else {
+        panic!("a resume is noted");
+    };
+    assert_eq!(resumed.phase, stopping.phase);
+    assert_eq!(step(&resumed, &Event::StartRequested, NOW), Outcome::Unchanged);
+    let Outcome::Moved(pending, _) = step(&resumed, &exited(RunOutcome::Stopped), NOW) else {
+        panic!("the end of the old run moves the job");
+    };
+    assert_eq!(pending.phase.name(), PhaseName::Pending);
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    let worker = || WorkerId::from_uuid(Uuid::from_u128(7));
+    let incarnation = || Incarnation::from_uuid(Uuid::from_u128(8));
+    let state = prop_oneof![
+        Just(RunState::Starting),
+        Just(RunState::Listening { ingest: ingest(), reason: "waits".into() }),
+        Just(RunState::Streaming { ingest: ingest() }),
+        Just(RunState::Interrupted { ingest: ingest(), reason: "gone".into() }),
+        Just(RunState::Stopping),
+        (0..6_u64, any::<bool>()).prop_map(|(committed_segments, retryable)| RunState::Exited {
+            outcome: RunOutcome::Failed {
+                failure: Failure { fault: Fault::Worker, reason: "broke".into(), retryable }
+            },
+            committed_segments,
+        }),
+        Just(RunState::Exited { outcome: RunOutcome::Stopped, committed_segments: 0 }),
+        (0..30_u64).prop_map(|seen| RunState::Exited {
+            outcome: RunOutcome::Fenced { seen: Epoch::new(seen) },
+            committed_segments: 0
+        }),
+    ];
+    prop_oneof![
+        Just(Event::StartRequested),
+        Just(Event::StopRequested),
+        any::<bool>().prop_map(|keep_media| Event::DeleteRequested { keep_media }),
+        (0..12_u64).prop_map(|generation| Event::Admitted { generation }),
+        Just(()).prop_map(move |()| Event::Placed { worker: worker(), incarnation: incarnation() }),
+        Just(Event::Unplaced { why: "full".into() }),
+        ((0..12_u64), state).prop_map(|(epoch, state)| Event::Reported { epoch: Epoch::new(epoch), state }),
+        (0..12_u64).prop_map(|epoch| Event::LeaseLapsed { epoch: Epoch::new(epoch) }),
+        Just(Event::Tick),
+        Just(Event::MediaRemoved),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn any_order_of_events_keeps_the_invariants(events in prop::collection::vec((any_event(), 0..20_000_u64), 0..120)) {
+        let mut job = new_job();
+        let mut now = Timestamp::from_millis(1);
+        let mut last_run_epoch = Epoch::default();
+        for (event, pause) in events {
+            now = now.plus_millis(pause);
+            let Outcome::Moved(next, _) = step(&job, &event, now) else { continue };
+            prop_assert!(next.last_epoch >= job.last_epoch, "the epoch fell");
+            prop_assert!(next.generation >= job.generation);
+            prop_assert!(next.admitted <= next.generation);
+            prop_assert!(next.history.len() <= HISTORY_LENGTH);
+            if let Some(run) = next.phase.run() {
+                prop_assert!(run.epoch <= next.last_epoch);
+                if job.phase.run().is_none() {
+                    prop_assert!(run.epoch > last_run_epoch, "a new run reuses an epoch");
+                    last_run_epoch = run.epoch;
+                }
+                prop_assert_eq!(run.epoch, last_run_epoch, "two runs at once");
+            }
+            let round_trip: Job = serde_json::from_str(&serde_json::to_string(&*next).unwrap()).unwrap();
+            prop_assert_eq!(&round_trip, &*next);
+            job = *next;
+        }
+        // Whatever happened: a stop, a lost worker and the passing of time end the job.
+        for event in [Event::StopRequested, Event::LeaseLapsed { epoch: last_run_epoch }] {
+            if let Outcome::Moved(next, _) = step(&job, &event, now) { job = *next; }
+        }
+        prop_assert!(matches!(job.phase.name(), PhaseName::Stopped | PhaseName::Failed | PhaseName::Deleting), "{:?}", job.phase);
+    }
+}

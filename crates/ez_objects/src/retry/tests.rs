@@ -1,0 +1,67 @@
+use super::*;
+
+fn failure(cause: Cause) -> Error {
+    Error::new("get", "k", cause, "")
+}
+
+#[test]
+fn pauses_double_up_to_the_longest_and_fill_the_whole_range() {
+    let policy = Policy::default();
+    let mut dice = Dice::from_seed(3);
+    for (failures, bound_ms) in
+        [(1, 100), (2, 200), (3, 400), (6, 3200), (7, 5000), (40, 5000), (u32::MAX, 5000)]
+    {
+        let bound = Duration::from_millis(bound_ms);
+        let pauses: Vec<_> = (0..500).map(|_| policy.pause(failures, &mut dice)).collect();
+        assert!(pauses.iter().all(|pause| *pause <= bound), "{failures}");
+        assert!(pauses.iter().any(|pause| *pause > bound * 9 / 10), "{failures}: the top is never reached");
+        assert!(pauses.iter().any(|pause| *pause < bound / 10), "{failures}: no full jitter");
+    }
+}
+
+#[test]
+fn an_attempt_may_take_two_segments_but_never_less_than_three_seconds() {
+    for (segment, expected) in [(1, 3), (2, 4), (6, 12)] {
+        let policy = Policy::for_segments_of(Duration::from_secs(segment));
+        assert_eq!(policy.attempt_timeout, Duration::from_secs(expected));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn passing_failures_are_repeated_and_lasting_ones_are_not() {
+    let mut dice = Dice::from_seed(1);
+    let mut left = 4;
+    let answer = persist(&Policy::default(), &mut dice, "get", "k", || {
+        left -= 1;
+        let result = if left == 0 { Ok(7) } else { Err(failure(Cause::Throttled)) };
+        async { result }
+    })
+    .await;
+    assert_eq!((answer.unwrap(), left), (7, 0));
+
+    let mut attempts = 0;
+    let answer: Result<(), _> = persist(&Policy::default(), &mut dice, "get", "k", || {
+        attempts += 1;
+        async { Err(failure(Cause::Refused)) }
+    })
+    .await;
+    assert_eq!((answer.unwrap_err().cause, attempts), (Cause::Refused, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_is_cut_off_and_the_whole_is_given_up() {
+    let policy = Policy {
+        attempt_timeout: Duration::from_secs(2),
+        give_up_after: Some(Duration::from_secs(20)),
+        ..Policy::default()
+    };
+    let begun = Instant::now();
+    let answer: Result<(), _> =
+        persist(&policy, &mut Dice::from_seed(1), "get", "k", || async { std::future::pending().await })
+            .await;
+    let error = answer.unwrap_err();
+    assert_eq!(error.cause, Cause::Timeout);
+    assert!(error.is_ambiguous());
+    let taken = begun.elapsed();
+    assert!(taken > Duration::from_secs(10) && taken <= Duration::from_secs(22), "{taken:?}");
+}

@@ -1,0 +1,10 @@
+//! The one place where the wall clock is read. Decisions about jobs use the store's clock instead.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Milliseconds since the Unix epoch by this host's clock.
+#[expect(clippy::disallowed_methods, reason = "this is the edge that the rule points to")]
+pub fn wall_millis() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
+}

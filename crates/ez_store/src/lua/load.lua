@@ -1,0 +1,2 @@
+-- ARGV: job ids.
+return { now_ms(), records(ARGV) }

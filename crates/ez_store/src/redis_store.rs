@@ -1,0 +1,214 @@
+//! The store on Redis.
+//!
+//! Each operation is one script, so it is atomic and costs one round trip. Files: `connection` (limits,
+//! reconnecting), `scripts` (the Lua texts), `records` (what comes back), `jobs` and `workers` (the
+//! operations), `audit` (do the indexes agree with the records?).
+
+mod audit;
+mod connection;
+mod jobs;
+mod records;
+mod scripts;
+mod workers;
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use ez_domain::id::{Epoch, Incarnation, JobId, WorkerId};
+use ez_domain::job::Job;
+use ez_domain::units::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use self::connection::Connection;
+use self::scripts::Scripts;
+use crate::keys::Keys;
+use crate::store::{BeatReply, CommitGuard, CreateError, Page, Store, StoreError, Stored, WorkerRecord};
+
+/// How the state store is reached.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Address, such as `redis://user:password@host:6379/0`. Default `redis://127.0.0.1:6379/`.
+    pub url: String,
+    /// Stands before each key name. Default empty; `{ez}:` keeps all keys in one slot of a cluster.
+    pub prefix: String,
+    /// Limit of one call in milliseconds, reconnecting included. Default 2000.
+    pub command_timeout_ms: u64,
+    /// Limit of one attempt to connect in milliseconds. Default 1000.
+    pub connect_timeout_ms: u64,
+    /// Longest pause between two attempts to connect in milliseconds. Default 500.
+    pub reconnect_max_delay_ms: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            url: "redis://127.0.0.1:6379/".to_owned(),
+            prefix: String::new(),
+            command_timeout_ms: 2_000,
+            connect_timeout_ms: 1_000,
+            reconnect_max_delay_ms: 500,
+        }
+    }
+}
+
+impl fmt::Debug for Config {
+    /// Leaves the address out: it may hold a password.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Config")
+            .field("prefix", &self.prefix)
+            .field("command_timeout_ms", &self.command_timeout_ms)
+            .field("connect_timeout_ms", &self.connect_timeout_ms)
+            .field("reconnect_max_delay_ms", &self.reconnect_max_delay_ms)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The state of an installation in Redis. Clones share the connection.
+#[derive(Clone)]
+pub struct RedisStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    connection: Connection,
+    keys: Keys,
+    scripts: Scripts,
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("RedisStore").field("keys", &self.inner.keys).finish_non_exhaustive()
+    }
+}
+
+impl RedisStore {
+    /// Prepares the connection; it is made at the first call, so that a service can start before Redis
+    /// does. [`Store::ping`] tells whether Redis answers.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the address cannot be read.
+    pub fn connect(config: &Config) -> Result<Self, StoreError> {
+        let connection = Connection::prepare(config)?;
+        let inner = Inner { connection, keys: Keys::new(&config.prefix), scripts: Scripts::new() };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Runs a script with all fixed keys, `extra` keys behind them, and `arguments`.
+    async fn run<T>(
+        &self,
+        context: &'static str,
+        script: &redis::Script,
+        extra: &[String],
+        arguments: &[String],
+    ) -> Result<T, StoreError>
+    where
+        T: redis::FromRedisValue + Send,
+    {
+        let mut invocation = script.prepare_invoke();
+        for key in self.inner.keys.fixed().iter().chain(extra) {
+            invocation.key(key);
+        }
+        for argument in arguments {
+            invocation.arg(argument);
+        }
+        let invocation = &invocation;
+        self.inner
+            .connection
+            .query(context, |mut manager| async move { invocation.invoke_async(&mut manager).await })
+            .await
+    }
+}
+
+#[async_trait]
+impl Store for RedisStore {
+    async fn ping(&self) -> Result<(), StoreError> {
+        let pong = |mut manager| async move { redis::cmd("PING").query_async(&mut manager).await };
+        self.inner.connection.query("ping", pong).await
+    }
+
+    async fn now(&self) -> Result<Timestamp, StoreError> {
+        let time = |mut manager| async move { redis::cmd("TIME").query_async(&mut manager).await };
+        let (seconds, micros): (u64, u64) = self.inner.connection.query("read the clock", time).await?;
+        Ok(Timestamp::from_millis(seconds.saturating_mul(1000).saturating_add(micros / 1000)))
+    }
+
+    async fn create(&self, job: &Job) -> Result<(), CreateError> {
+        self.create_job(job).await
+    }
+
+    async fn load(&self, id: JobId) -> Result<Option<Stored>, StoreError> {
+        self.load_job(id).await
+    }
+
+    async fn list(&self, cursor: Option<&str>, limit: usize) -> Result<Page, StoreError> {
+        self.list_jobs(cursor, limit).await
+    }
+
+    async fn commit(
+        &self,
+        old: &Job,
+        version: u64,
+        new: &Job,
+        guard: CommitGuard,
+    ) -> Result<bool, StoreError> {
+        self.commit_job(old, version, new, guard).await
+    }
+
+    async fn remove(&self, job: &Job, version: u64) -> Result<bool, StoreError> {
+        self.remove_job(job, version).await
+    }
+
+    async fn queued(&self, limit: usize) -> Result<Vec<Stored>, StoreError> {
+        self.queued_jobs(limit).await
+    }
+
+    async fn in_outbox(&self, min_age_ms: u64, limit: usize) -> Result<Vec<JobId>, StoreError> {
+        let ripe = self.ripe("read the outbox", "outbox", min_age_ms, limit).await?;
+        Ok(ripe.into_iter().map(|(id, _)| id).collect())
+    }
+
+    async fn due(&self, limit: usize) -> Result<Vec<JobId>, StoreError> {
+        let ripe = self.ripe("read the timers", "timers", 0, limit).await?;
+        Ok(ripe.into_iter().map(|(id, _)| id).collect())
+    }
+
+    async fn lapsed(&self, limit: usize) -> Result<Vec<(JobId, Epoch)>, StoreError> {
+        let ripe = self.ripe("read the leases", "leases", 0, limit).await?;
+        Ok(ripe.into_iter().filter_map(|(id, run)| Some((id, records::epoch_of_run(&run)?))).collect())
+    }
+
+    async fn removals(&self, limit: usize) -> Result<Vec<JobId>, StoreError> {
+        self.waiting_removals(limit).await
+    }
+
+    async fn register_worker(&self, worker: &WorkerRecord) -> Result<(), StoreError> {
+        self.put_worker(worker).await
+    }
+
+    async fn beat(
+        &self,
+        worker: WorkerId,
+        incarnation: Incarnation,
+        draining: bool,
+        used_millicores: u32,
+        runs: &[(JobId, Epoch)],
+        lease_ms: u64,
+    ) -> Result<BeatReply, StoreError> {
+        self.take_beat(worker, incarnation, draining, used_millicores, runs, lease_ms).await
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerRecord>, StoreError> {
+        self.all_workers().await
+    }
+
+    async fn forget_worker(&self, worker: WorkerId) -> Result<(), StoreError> {
+        self.drop_worker(worker).await
+    }
+
+    async fn put_statistics(&self, id: JobId, epoch: Epoch, json: &str) -> Result<(), StoreError> {
+        self.put_figures(id, epoch, json).await
+    }
+}

@@ -1,0 +1,157 @@
+//! Operations on jobs.
+
+use ez_domain::id::{Epoch, JobId};
+use ez_domain::job::Job;
+use ez_domain::units::Timestamp;
+
+use super::RedisStore;
+use super::records::{self, RawRecord, RawRecords};
+use crate::cursor::Cursor;
+use crate::index_changes::index_changes;
+use crate::store::{CommitGuard, CreateError, Page, StoreError, Stored};
+
+/// More than this is never read in one call, whatever the caller asks for.
+const MOST_AT_ONCE: usize = 10_000;
+
+impl RedisStore {
+    pub(super) async fn create_job(&self, job: &Job) -> Result<(), CreateError> {
+        let record = record_of(job)?;
+        let mut extra = Vec::new();
+        let changes = records::encode(&index_changes(None, Some(job)), &self.inner.keys, &mut extra);
+        let mut arguments =
+            vec![job.id.to_string(), record.clone(), job.credentials.stream_key_index.clone()];
+        arguments.extend(changes);
+        let (answer, present): (u8, String) =
+            self.run("create a job", &self.inner.scripts.create, &extra, &arguments).await?;
+        match answer {
+            1 => Ok(()),
+            2 if present == record || is_descendant(&present, job) => Ok(()),
+            _ => Err(CreateError::Exists),
+        }
+    }
+
+    pub(super) async fn load_job(&self, id: JobId) -> Result<Option<Stored>, StoreError> {
+        let (now, raw): RawRecords =
+            self.run("read a job", &self.inner.scripts.load, &[], &[id.to_string()]).await?;
+        raw.first().map(|record| records::stored(now, record)).transpose()
+    }
+
+    pub(super) async fn list_jobs(&self, cursor: Option<&str>, limit: usize) -> Result<Page, StoreError> {
+        let (created_at, id) = match cursor.map(str::parse::<Cursor>) {
+            None => (String::new(), String::new()),
+            Some(Ok(after)) => (after.created_at.millis().to_string(), after.id.to_string()),
+            // An end, rather than the first page again and again.
+            Some(Err(_)) => return Ok(Page { jobs: Vec::new(), next: None }),
+        };
+        let arguments = [bounded(limit.max(1)), created_at, id];
+        let (now, raw, created_at, id): (u64, Vec<RawRecord>, String, String) =
+            self.run("list the jobs", &self.inner.scripts.list, &[], &arguments).await?;
+        let next = match (created_at.parse(), id.parse()) {
+            (Ok(millis), Ok(id)) => {
+                Some(Cursor { created_at: Timestamp::from_millis(millis), id }.to_string())
+            }
+            _ => None,
+        };
+        Ok(Page { jobs: records::readable(&(now, raw)), next })
+    }
+
+    pub(super) async fn commit_job(
+        &self,
+        old: &Job,
+        version: u64,
+        new: &Job,
+        guard: CommitGuard,
+    ) -> Result<bool, StoreError> {
+        let mut extra = Vec::new();
+        let guard = match guard {
+            CommitGuard::Version => ["version".to_owned(), String::new(), String::new(), String::new()],
+            CommitGuard::LeaseStillLapsed => {
+                ["lease_still_lapsed".to_owned(), String::new(), String::new(), String::new()]
+            }
+            CommitGuard::WorkerHasRoom { worker, incarnation, load_limit } => {
+                extra.push(self.inner.keys.worker_jobs(worker));
+                let limit = load_limit.map_or_else(String::new, |limit| limit.to_string());
+                ["worker_has_room".to_owned(), worker.to_string(), incarnation.to_string(), limit]
+            }
+        };
+        let changes = records::encode(&index_changes(Some(old), Some(new)), &self.inner.keys, &mut extra);
+        let mut arguments = vec![new.id.to_string(), version.to_string(), record_of(new)?];
+        arguments.extend(guard);
+        arguments.extend(changes);
+        self.run("change a job", &self.inner.scripts.commit, &extra, &arguments).await
+    }
+
+    pub(super) async fn remove_job(&self, job: &Job, version: u64) -> Result<bool, StoreError> {
+        let mut extra = Vec::new();
+        let changes = records::encode(&index_changes(Some(job), None), &self.inner.keys, &mut extra);
+        let mut arguments = vec![job.id.to_string(), version.to_string(), job.last_epoch.to_string()];
+        arguments.extend(changes);
+        self.run("remove a job", &self.inner.scripts.remove, &extra, &arguments).await
+    }
+
+    pub(super) async fn queued_jobs(&self, limit: usize) -> Result<Vec<Stored>, StoreError> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let raw: RawRecords =
+            self.run("read the queued jobs", &self.inner.scripts.queued, &[], &[bounded(limit)]).await?;
+        Ok(records::readable(&raw))
+    }
+
+    /// Members of a time-ordered index whose time passed at least `age_ms` ago, with their runs.
+    pub(super) async fn ripe(
+        &self,
+        context: &'static str,
+        index: &str,
+        age_ms: u64,
+        limit: usize,
+    ) -> Result<Vec<(JobId, String)>, StoreError> {
+        let arguments = [index.to_owned(), age_ms.to_string(), bounded(limit)];
+        let ripe: Vec<(String, String)> =
+            self.run(context, &self.inner.scripts.ripe, &[], &arguments).await?;
+        Ok(ripe.into_iter().filter_map(|(id, run)| Some((records::job_id(&id)?, run))).collect())
+    }
+
+    pub(super) async fn waiting_removals(&self, limit: usize) -> Result<Vec<JobId>, StoreError> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let last = limit.min(MOST_AT_ONCE) - 1;
+        let key = &self.inner.keys.named("removals");
+        let ids: Vec<String> = self
+            .inner
+            .connection
+            .query("read the removals", |mut manager| async move {
+                redis::cmd("ZRANGE").arg(key).arg(0).arg(last).query_async(&mut manager).await
+            })
+            .await?;
+        Ok(ids.iter().filter_map(|id| records::job_id(id)).collect())
+    }
+
+    pub(super) async fn put_figures(&self, id: JobId, epoch: Epoch, json: &str) -> Result<(), StoreError> {
+        let arguments = [id.to_string(), epoch.to_string(), json.to_owned()];
+        let _kept: bool =
+            self.run("keep figures of a run", &self.inner.scripts.put_statistics, &[], &arguments).await?;
+        Ok(())
+    }
+}
+
+fn bounded(limit: usize) -> String {
+    limit.min(MOST_AT_ONCE).to_string()
+}
+
+fn record_of(job: &Job) -> Result<String, StoreError> {
+    records::json(&format!("{} in jobs", job.id), job)
+}
+
+/// Whether the record `present` came from creating `job`: somebody was quick to change it before the
+/// creator, whose answer was lost, tried again. The sealed stream key is unique to one creation.
+fn is_descendant(present: &str, job: &Job) -> bool {
+    serde_json::from_str::<Job>(present).is_ok_and(|present| {
+        present.id == job.id
+            && present.created_at == job.created_at
+            && present.credentials == job.credentials
+            && present.spec == job.spec
+            && job.generation <= present.generation
+    })
+}

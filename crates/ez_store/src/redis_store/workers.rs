@@ -1,0 +1,98 @@
+//! Operations on workers.
+
+use ez_domain::id::{Epoch, Incarnation, JobId, WorkerId};
+use ez_domain::units::Timestamp;
+
+use super::RedisStore;
+use super::records::{self, RawRecord};
+use crate::store::{BeatReply, LEASE_GRACE_MS, StoreError, WorkerRecord};
+
+/// A worker as the script answers it: id, record, state, load, last beat, runs.
+type RawWorker = (String, String, String, u32, u64, Vec<String>);
+
+impl RedisStore {
+    pub(super) async fn put_worker(&self, worker: &WorkerRecord) -> Result<(), StoreError> {
+        let record = records::json(&format!("{} in workers", worker.id), worker)?;
+        let arguments = [
+            worker.id.to_string(),
+            worker.incarnation.to_string(),
+            record,
+            worker.max_runs.to_string(),
+            flag(worker.draining),
+            worker.used_millicores.to_string(),
+        ];
+        let _done: bool =
+            self.run("register a worker", &self.inner.scripts.register_worker, &[], &arguments).await?;
+        Ok(())
+    }
+
+    /// A record that cannot be read fails the whole beat: the worker must not end a run because we
+    /// cannot read what it is. Its leases have been renewed all the same.
+    pub(super) async fn take_beat(
+        &self,
+        worker: WorkerId,
+        incarnation: Incarnation,
+        draining: bool,
+        used_millicores: u32,
+        runs: &[(JobId, Epoch)],
+        lease_ms: u64,
+    ) -> Result<BeatReply, StoreError> {
+        let mut arguments = vec![
+            worker.to_string(),
+            incarnation.to_string(),
+            flag(draining),
+            used_millicores.to_string(),
+            lease_ms.saturating_add(LEASE_GRACE_MS).to_string(),
+        ];
+        arguments.extend(runs.iter().flat_map(|(job, epoch)| [job.to_string(), epoch.to_string()]));
+        let extra = [self.inner.keys.worker_jobs(worker)];
+        let (known, now, raw): (bool, u64, Vec<RawRecord>) =
+            self.run("take a heartbeat", &self.inner.scripts.beat, &extra, &arguments).await?;
+        let jobs = raw.iter().map(|record| records::stored(now, record)).collect::<Result<_, _>>()?;
+        Ok(BeatReply { known, jobs })
+    }
+
+    pub(super) async fn all_workers(&self) -> Result<Vec<WorkerRecord>, StoreError> {
+        let prefix = [self.inner.keys.worker_jobs_prefix()];
+        let raw: Vec<RawWorker> =
+            self.run("read the workers", &self.inner.scripts.workers, &[], &prefix).await?;
+        let mut workers = Vec::with_capacity(raw.len());
+        for worker in &raw {
+            match read_worker(worker) {
+                Ok(worker) => workers.push(worker),
+                Err(error) => tracing::error!(worker = worker.0, error = %error, "a worker is left out"),
+            }
+        }
+        workers.sort_by_key(|worker| worker.id);
+        Ok(workers)
+    }
+
+    pub(super) async fn drop_worker(&self, worker: WorkerId) -> Result<(), StoreError> {
+        let arguments = [worker.to_string()];
+        let _done: bool =
+            self.run("forget a worker", &self.inner.scripts.forget_worker, &[], &arguments).await?;
+        Ok(())
+    }
+}
+
+/// The record as it was written, with what the store knows better.
+fn read_worker((id, record, state, load, beat, runs): &RawWorker) -> Result<WorkerRecord, StoreError> {
+    let mut worker: WorkerRecord = serde_json::from_str(record)
+        .map_err(|source| StoreError::Damaged { key: format!("{id} in workers"), source })?;
+    let mut fields = state.split('|').skip(1);
+    let registered = fields.next().and_then(|text| text.parse().ok());
+    worker.registered_at = Timestamp::from_millis(registered.unwrap_or(0));
+    // Skipped: the number of runs stands in the record, too.
+    let draining = fields.nth(1);
+    worker.draining = draining != Some("0");
+    worker.used_millicores = fields.next().and_then(|text| text.parse().ok()).unwrap_or(0);
+    worker.last_beat_at = Timestamp::from_millis(*beat);
+    worker.load_millicores = *load;
+    worker.runs = runs.iter().filter_map(|id| records::job_id(id)).collect();
+    worker.runs.sort_unstable();
+    Ok(worker)
+}
+
+fn flag(on: bool) -> String {
+    if on { "1" } else { "0" }.to_owned()
+}

@@ -1,0 +1,49 @@
+//! Everything that a request needs.
+
+use std::sync::Arc;
+
+use ez_store::{MasterKey, SealError};
+
+use crate::config::{Config, SecretError};
+use crate::key_store::{KeyStore, KeyStoreError};
+use crate::service_token::{ServiceToken, TooShort};
+
+/// Why the service cannot be put together; always the configuration's fault.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A secret is not given.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The master key is none.
+    #[error("the master key cannot be used")]
+    MasterKey(#[source] SealError),
+    /// The service token could be guessed.
+    #[error("the service token cannot be used")]
+    ServiceToken(#[from] TooShort),
+    /// The address of Redis cannot be read.
+    #[error("the address of Redis (Redis.Url or Redis.RedisIp) cannot be used")]
+    Redis(#[from] KeyStoreError),
+}
+
+/// The parts of the service, shared by all requests.
+#[derive(Clone)]
+pub struct App {
+    pub(crate) keys: Arc<KeyStore>,
+    pub(crate) master_key: Arc<MasterKey>,
+    pub(crate) service_token: Arc<ServiceToken>,
+}
+
+impl App {
+    /// Puts the service together; the connection is made when it is needed.
+    ///
+    /// # Errors
+    /// See [`BuildError`].
+    pub fn build(config: &Config) -> Result<Self, BuildError> {
+        let master_key = MasterKey::from_hex(&config.master_key()?).map_err(BuildError::MasterKey)?;
+        Ok(Self {
+            service_token: Arc::new(ServiceToken::new(&config.service_token()?)?),
+            keys: Arc::new(KeyStore::new(&config.redis)?),
+            master_key: Arc::new(master_key),
+        })
+    }
+}

@@ -1,0 +1,3 @@
+//! The handlers: one file for each route.
+
+pub(crate) mod keys;

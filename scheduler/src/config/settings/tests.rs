@@ -1,0 +1,91 @@
+use std::ffi::OsString;
+use std::io::Write as _;
+
+use ez_service::config::{Loaded, load};
+
+use super::super::BINDINGS;
+use super::*;
+
+const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
+fn config(environment: &[(&str, &str)]) -> Config {
+    let Loaded { config, .. } = load::<Config>(
+        ["scheduler"].map(OsString::from),
+        |name| environment.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()),
+        &BINDINGS,
+    )
+    .unwrap();
+    config
+}
+
+fn fault(environment: &[(&str, &str)]) -> String {
+    ez_service::telemetry::chain(&config(environment).settings().unwrap_err())
+}
+
+#[test]
+fn every_binding_reaches_its_key() {
+    let environment: Vec<_> = BINDINGS
+        .iter()
+        .map(|(name, _)| (*name, if name.ends_with("PORT") { "4711" } else { "some-text" }))
+        .collect();
+    let value = serde_json::to_value(config(&environment)).unwrap();
+    for (name, key) in BINDINGS {
+        let expected = if name.ends_with("PORT") { "4711" } else { "some-text" };
+        let pointer = format!("/{}", key.replace('.', "/"));
+        assert_eq!(value.pointer(&pointer).and_then(|value| value.as_str()), Some(expected), "{name} {key}");
+    }
+}
+
+#[test]
+fn addresses_are_put_together() {
+    let settings =
+        config(&[("EZ_MASTER_KEY", KEY), ("EZ_REDIS_PORT", "7000"), ("EZ_REDIS_PASSWORD", "p@ss/word")])
+            .settings()
+            .unwrap();
+    assert_eq!(settings.store.url, "redis://:p%40ss%2Fword@127.0.0.1:7000/");
+    assert_eq!(settings.queue.url, settings.store.url);
+    assert_eq!((settings.hostname.as_str(), settings.port), ("127.0.0.1", 3080));
+
+    let settings =
+        config(&[("EZ_MASTER_KEY", KEY), ("EZ_REDIS_URL", "redis://r:1/"), ("EZ_QUEUE_URL", "redis://q:1/")])
+            .settings()
+            .unwrap();
+    assert_eq!((settings.store.url.as_str(), settings.queue.url.as_str()), ("redis://r:1/", "redis://q:1/"));
+}
+
+#[test]
+fn faults_name_the_key_and_the_way_out() {
+    type Case = (&'static [(&'static str, &'static str)], &'static [&'static str]);
+    let cases: [Case; 8] = [
+        (&[], &["Master_key_file", "openssl rand -hex 32"]),
+        (&[("EZ_MASTER_KEY", "short")], &["master key", "64 hexadecimal digits"]),
+        (&[("EZ_MASTER_KEY", KEY), ("EZ_MASTER_KEY_FILE", "/k")], &["Master_key_file", "keep one"]),
+        (&[("EZ_MASTER_KEY_FILE", "/does/not/exist")], &["Master_key_file", "/does/not/exist"]),
+        (&[("EZ_MASTER_KEY", KEY), ("EZ_SCHEDULER_PORT", "http")], &["Server_port", "http"]),
+        (&[("EZ_MASTER_KEY", KEY), ("EZ_REDIS_PORT", "66000")], &["Redis.RedisPort", "66000"]),
+        (&[("EZ_MASTER_KEY", KEY), ("EZ_S3_ACCESS_KEY_ID", "AKID")], &["Access_key_id", "both or none"]),
+        (
+            &[("EZ_MASTER_KEY", KEY), ("EZ_SCHEDULER_HOST", "0.0.0.0")],
+            &["0.0.0.0", "Service_token_file", "127.0.0.1"],
+        ),
+    ];
+    for (environment, words) in cases {
+        let text = fault(environment);
+        for word in words {
+            assert!(text.contains(word), "{environment:?}: {word:?} is not in: {text}");
+        }
+        assert!(!text.contains(KEY), "{text}");
+    }
+}
+
+#[test]
+fn an_open_address_is_fine_with_a_token_from_a_file() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    writeln!(file, "  a-token-of-the-installation ").unwrap();
+    let path = file.path().to_str().unwrap();
+    let environment = [("EZ_MASTER_KEY", KEY), ("EZ_SCHEDULER_HOST", "::"), ("EZ_SERVICE_TOKEN_FILE", path)];
+    let settings = config(&environment).settings().unwrap();
+    assert_eq!(settings.service_token.as_ref().unwrap().expose(), "a-token-of-the-installation");
+    let printed = format!("{:?} {:?}", config(&environment), settings);
+    assert!(!printed.contains("a-token") && !printed.contains(KEY), "{printed}");
+}

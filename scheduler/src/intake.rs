@@ -1,0 +1,139 @@
+//! Takes up commands: from the queue, and from the outbox when the queue lost them.
+//!
+//! The queue is a hint and the record the truth, so taking up is one event with the command's
+//! generation; doing it twice, or with an old one, changes nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ez_domain::id::JobId;
+use ez_domain::lifecycle::Event;
+use ez_queue::{Delivery, QueueError};
+use ez_store::{Applied, CommitGuard, StoreError, apply};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{Running, millis};
+use crate::troubles::{Troubles, is_away};
+
+/// Longest wait in one call of the queue (the longest that SQS knows).
+const LONG_POLL: Duration = Duration::from_secs(20);
+/// Pauses after failures of the queue: doubled from the first to the last.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+/// Deliveries after which a message whose record cannot be used is put aside.
+const MOST_ATTEMPTS: u32 = 5;
+/// Commands taken from the outbox at once.
+const OUTBOX_BATCH: usize = 200;
+
+/// Receives from the queue until `ended`.
+pub(crate) async fn receive_commands(running: Arc<Running>, ended: CancellationToken) {
+    let mut troubles = Troubles::new("take commands from the queue");
+    let mut pause = PAUSES.0;
+    while !ended.is_cancelled() {
+        let received = tokio::select! {
+            received = running.app.queue.receive(LONG_POLL) => received,
+            () = ended.cancelled() => return,
+        };
+        let result = match received {
+            Ok(deliveries) => handle(&running, &deliveries).await,
+            Err(error) => Err(error.into()),
+        };
+        match result {
+            Ok(()) => {
+                troubles.worked(&());
+                pause = PAUSES.0;
+            }
+            Err(error) => {
+                troubles.failed((), &error);
+                tokio::select! {
+                    () = sleep(pause) => {}
+                    () = ended.cancelled() => return,
+                }
+                pause = (pause * 2).min(PAUSES.1);
+            }
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum IntakeError {
+    #[error("the queue failed")]
+    Queue(#[from] QueueError),
+    #[error("the state store failed; the message stays in the queue")]
+    Store(#[from] StoreError),
+}
+
+/// Takes up what was delivered. One that fails does not hold up the others; it stays in the queue.
+async fn handle(running: &Running, deliveries: &[Delivery]) -> Result<(), IntakeError> {
+    let mut result = Ok(());
+    for delivery in deliveries {
+        match admit(running, delivery.command.job, delivery.command.generation).await {
+            Ok(()) => running.app.queue.acknowledge(delivery).await?,
+            Err(error) if is_away(&error) => return Err(error.into()),
+            Err(error) if delivery.attempt >= MOST_ATTEMPTS => {
+                let why = ez_service::telemetry::chain(&error);
+                running.app.queue.park(delivery, &why).await?;
+                tracing::error!(
+                    job = %delivery.command.job,
+                    attempts = delivery.attempt,
+                    error = why,
+                    "a command was put aside: its job cannot be changed; look at the record, then send it again"
+                );
+            }
+            Err(error) => result = Err(error.into()),
+        }
+    }
+    result
+}
+
+/// Takes up one command. `Ok` also for one that is void: an older one, or of a job that is gone.
+async fn admit(running: &Running, job: JobId, generation: u64) -> Result<(), StoreError> {
+    let event = Event::Admitted { generation };
+    match apply(&*running.app.store, job, &event, CommitGuard::Version).await? {
+        Applied::Moved { job, effects } => {
+            tracing::info!(job = %job.id, generation, phase = job.phase.name().as_str(), "command taken up");
+            running.hints.follow(&job, &effects, None);
+        }
+        Applied::Unchanged(_)
+        | Applied::Stale
+        | Applied::Refused(_)
+        | Applied::Removed
+        | Applied::NotFound
+        | Applied::GuardFailed => {
+            tracing::debug!(%job, generation, "command is void");
+        }
+    }
+    Ok(())
+}
+
+/// Takes up, until `ended`, what has been in the outbox for too long.
+pub(crate) async fn sweep_outbox(running: Arc<Running>, ended: CancellationToken) {
+    let mut troubles = Troubles::new("sweep the outbox");
+    while !ended.is_cancelled() {
+        match sweep_once(&running, &mut troubles).await {
+            Ok(()) => troubles.worked(&None),
+            Err(error) => troubles.failed(None, &error),
+        }
+        tokio::select! {
+            () = sleep(running.app.timing.outbox_every) => {}
+            () = ended.cancelled() => return,
+        }
+    }
+}
+
+async fn sweep_once(running: &Running, troubles: &mut Troubles<Option<JobId>>) -> Result<(), StoreError> {
+    let store = &*running.app.store;
+    for id in store.in_outbox(millis(running.app.timing.outbox_age), OUTBOX_BATCH).await? {
+        let swept = match store.load(id).await {
+            Ok(Some(stored)) => admit(running, id, stored.job.generation).await,
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        };
+        match swept {
+            Ok(()) => troubles.worked(&Some(id)),
+            Err(error) if is_away(&error) => return Err(error),
+            Err(error) => troubles.failed(Some(id), &error),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! What a worker is told about each of its runs.
+//!
+//! A run's stream-key verifier is made from the sealed key when it is first needed and kept, so that
+//! the same scheduler gives the same one again. It is only a cache: another scheduler's verifier has
+//! another salt and checks the same key.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ez_api::internal::{RunAction, RunOrder, StreamKeyVerifier};
+use ez_domain::id::{Epoch, JobId};
+use ez_domain::job::{Job, Phase, Run};
+use ez_store::{MasterKey, SealError, stream_key_verifier};
+
+/// Verifiers kept at most; beyond it, all are forgotten and made again.
+const MOST: usize = 10_000;
+
+/// Makes orders.
+pub(crate) struct Orders {
+    master_key: Arc<MasterKey>,
+    verifiers: Mutex<HashMap<(JobId, Epoch), StreamKeyVerifier>>,
+}
+
+impl Orders {
+    pub(crate) fn new(master_key: Arc<MasterKey>) -> Self {
+        Self { master_key, verifiers: Mutex::default() }
+    }
+
+    /// The order for the present run of a job.
+    ///
+    /// # Errors
+    /// When the stream key was sealed under another master key.
+    pub(crate) fn order(&self, job: &Job, run: &Run) -> Result<RunOrder, SealError> {
+        let action = match &job.phase {
+            Phase::Stopping { .. } => RunAction::Stop,
+            Phase::Pending { .. }
+            | Phase::Assigned { .. }
+            | Phase::Listening { .. }
+            | Phase::Streaming { .. }
+            | Phase::Interrupted { .. }
+            | Phase::Backoff { .. }
+            | Phase::Stopped { .. }
+            | Phase::Failed { .. }
+            | Phase::Deleting { .. } => RunAction::Run {
+                spec: Box::new(job.spec.clone()),
+                stream_key: self.verifier(job, run.epoch)?,
+            },
+        };
+        Ok(RunOrder { job: job.id, epoch: run.epoch, action })
+    }
+
+    /// The order for a run that its worker holds already, when the stream key cannot be opened: with
+    /// a verifier that no key passes. The worker checks keys by the one it was started with.
+    pub(crate) fn hold_on(job: &Job, run: &Run) -> RunOrder {
+        let stream_key = StreamKeyVerifier { salt: String::new(), sha256: String::new() };
+        let action = RunAction::Run { spec: Box::new(job.spec.clone()), stream_key };
+        RunOrder { job: job.id, epoch: run.epoch, action }
+    }
+
+    fn verifier(&self, job: &Job, epoch: Epoch) -> Result<StreamKeyVerifier, SealError> {
+        if let Some(made) = self.lock().get(&(job.id, epoch)) {
+            return Ok(made.clone());
+        }
+        let context = format!("stream-key:{}", job.id);
+        let stream_key = self.master_key.open(&job.credentials.sealed_stream_key, &context)?;
+        let (salt, sha256) = stream_key_verifier(stream_key.expose());
+        let made = StreamKeyVerifier { salt, sha256 };
+        let mut verifiers = self.lock();
+        if verifiers.len() >= MOST {
+            verifiers.clear();
+        }
+        Ok(verifiers.entry((job.id, epoch)).or_insert(made).clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(JobId, Epoch), StreamKeyVerifier>> {
+        self.verifiers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,168 @@
+//! `POST /heartbeat`: a worker tells how its runs are and learns which it must hold.
+//!
+//! The reply is made from the records as they are after the reports were applied. It is all or
+//! nothing: a run that is left out would be ended by the worker.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use ez_api::internal::{Heartbeat, HeartbeatReply, RunOrder, RunStatus};
+use ez_domain::fault::{Failure, Fault};
+use ez_domain::id::{Epoch, JobId};
+use ez_domain::job::{Job, Run};
+use ez_domain::lifecycle::{Event, Outcome, RunOutcome, RunState, step};
+use ez_service::http::{Bytes256KiB, ProblemResponse};
+use ez_service::telemetry::chain;
+use ez_store::{Applied, CommitGuard, SealError, StoreError, Stored, apply};
+
+use super::{refused, unreadable};
+use crate::app::{Running, millis};
+use crate::orders::Orders;
+use crate::troubles::is_away;
+
+/// `POST /heartbeat`.
+pub(crate) async fn beat(
+    State(running): State<Arc<Running>>,
+    Bytes256KiB(body): Bytes256KiB,
+) -> Result<Json<HeartbeatReply>, ProblemResponse> {
+    let heartbeat: Heartbeat = serde_json::from_slice(&body).map_err(|error| unreadable(&error))?;
+    let reply = answer(&running, &heartbeat).await.map_err(|error| refused(&error))?;
+    Ok(Json(reply))
+}
+
+async fn answer(running: &Running, heartbeat: &Heartbeat) -> Result<HeartbeatReply, StoreError> {
+    let held: Vec<(JobId, Epoch)> =
+        heartbeat.runs.iter().filter(|run| !is_over(run)).map(|run| (run.job, run.epoch)).collect();
+    let beat = running
+        .app
+        .store
+        .beat(
+            heartbeat.worker,
+            heartbeat.incarnation,
+            heartbeat.draining,
+            heartbeat.used_millicores,
+            &held,
+            millis(running.app.timing.lease),
+        )
+        .await?;
+    if !beat.known {
+        tracing::info!(worker = %heartbeat.worker, "an unknown worker, or an earlier life of one, must register");
+        return Ok(HeartbeatReply { known: false, runs: Vec::new() });
+    }
+    let mut orders = Vec::with_capacity(beat.jobs.len());
+    for stored in beat.jobs {
+        let Some(epoch) = own_run(heartbeat, &stored.job).map(|run| run.epoch) else {
+            continue;
+        };
+        let report = heartbeat.runs.iter().find(|run| run.job == stored.job.id && run.epoch == epoch);
+        let job = match report {
+            Some(report) => take_report(running, heartbeat, stored, report).await?,
+            None => Some(Box::new(stored.job)),
+        };
+        if let Some(job) = job
+            && let Some(run) = own_run(heartbeat, &job)
+            && let Some(order) = order(running, heartbeat, &job, run, report).await?
+        {
+            orders.push(order);
+        }
+    }
+    Ok(HeartbeatReply { known: true, runs: orders })
+}
+
+fn is_over(run: &RunStatus) -> bool {
+    matches!(run.state, RunState::Exited { .. })
+}
+
+/// The run of a job, if it belongs to this life of this worker.
+fn own_run<'job>(heartbeat: &Heartbeat, job: &'job Job) -> Option<&'job Run> {
+    let run = job.phase.run()?;
+    (run.worker == heartbeat.worker && run.incarnation == heartbeat.incarnation).then_some(run)
+}
+
+/// Follows a report about the present run. Answers the record as it is then, if there is one.
+async fn take_report(
+    running: &Running,
+    heartbeat: &Heartbeat,
+    stored: Stored,
+    report: &RunStatus,
+) -> Result<Option<Box<Job>>, StoreError> {
+    if !is_over(report) {
+        keep_statistics(running, report).await?;
+    }
+    let event = Event::Reported { epoch: report.epoch, state: report.state.clone() };
+    if step(&stored.job, &event, stored.now) == Outcome::Unchanged {
+        return Ok(Some(Box::new(stored.job)));
+    }
+    apply_report(running, heartbeat, stored.job, &event).await
+}
+
+async fn apply_report(
+    running: &Running,
+    heartbeat: &Heartbeat,
+    before: Job,
+    event: &Event,
+) -> Result<Option<Box<Job>>, StoreError> {
+    match apply(&*running.app.store, before.id, event, CommitGuard::Version).await {
+        Ok(Applied::Moved { job, effects }) => {
+            let phase = job.phase.name().as_str();
+            tracing::info!(job = %job.id, epoch = %before.last_epoch, worker = %heartbeat.worker, phase, reason = job.reason(), "run reported");
+            running.hints.follow(&job, &effects, Some(heartbeat.worker));
+            Ok(Some(job))
+        }
+        Ok(Applied::Unchanged(job)) => Ok(Some(job)),
+        Ok(
+            Applied::Stale
+            | Applied::Removed
+            | Applied::NotFound
+            | Applied::Refused(_)
+            | Applied::GuardFailed,
+        ) => {
+            // The job moved on since it was read; the next heartbeat brings what is true then.
+            Ok(running.app.store.load(before.id).await?.map(|stored| Box::new(stored.job)))
+        }
+        Err(error) if is_away(&error) => Err(error),
+        Err(error) => {
+            tracing::warn!(job = %before.id, error = chain(&error), "a report was not taken up; the next heartbeat repeats it");
+            Ok(Some(Box::new(before)))
+        }
+    }
+}
+
+async fn keep_statistics(running: &Running, report: &RunStatus) -> Result<(), StoreError> {
+    match serde_json::to_string(&report.statistics) {
+        Ok(json) => running.app.store.put_statistics(report.job, report.epoch, &json).await,
+        Err(error) => {
+            tracing::warn!(job = %report.job, error = chain(&error), "statistics cannot be kept");
+            Ok(())
+        }
+    }
+}
+
+/// The order for one run; `None` only when the run is not this worker's any more.
+async fn order(
+    running: &Running,
+    heartbeat: &Heartbeat,
+    job: &Job,
+    run: &Run,
+    report: Option<&RunStatus>,
+) -> Result<Option<RunOrder>, StoreError> {
+    let error = match running.orders.order(job, run) {
+        Ok(order) => return Ok(Some(order)),
+        Err(error) => error,
+    };
+    tracing::error!(job = %job.id, error = chain(&error), "the stream key of a job cannot be opened: give all services the same master key");
+    if report.is_some() {
+        return Ok(Some(Orders::hold_on(job, run)));
+    }
+    // A run that cannot be started is ended here, with its reason where the user sees it.
+    let event = Event::Reported { epoch: run.epoch, state: unusable_key(error) };
+    apply_report(running, heartbeat, job.clone(), &event).await?;
+    Ok(None)
+}
+
+fn unusable_key(error: SealError) -> RunState {
+    let reason = format!("the stream key cannot be opened by the scheduler: {error}");
+    let failure = Failure::retryable(Fault::Bug, reason);
+    RunState::Exited { outcome: RunOutcome::Failed { failure }, committed_segments: 0 }
+}

@@ -1,0 +1,144 @@
+//! Workers that fall silent.
+
+use std::time::Duration;
+
+use ez_domain::id::Epoch;
+use ez_domain::job::Phase;
+use ez_store::Store as _;
+use ez_testkit::wait::eventually;
+use scheduler::Timing;
+use tokio::time::Instant;
+
+use super::cluster::{Cluster, SOON, quick};
+use super::worker::{Worker, obey, status, streaming};
+
+#[tokio::test]
+async fn a_lapsed_run_goes_on_elsewhere_under_a_higher_epoch() {
+    let cluster = Cluster::start().await;
+    let scheduler = cluster.scheduler(quick()).await;
+    let silent = Worker::join(&scheduler.url).await;
+    let job = cluster.create_and_announce(500).await;
+    let first = silent.until_ordered(job).await;
+    silent.beat(vec![status(job, first.epoch, streaming())]).await;
+
+    let other = Worker::join(&scheduler.url).await;
+    let second = other.until_ordered(job).await;
+    assert_eq!((first.epoch, second.epoch), (Epoch::new(1), Epoch::new(2)));
+    other.beat(vec![status(job, second.epoch, streaming())]).await;
+
+    let reply = silent.beat(vec![status(job, first.epoch, streaming())]).await;
+    assert!(reply.known && reply.runs.is_empty(), "the late worker must end its run: {reply:?}");
+    let now = cluster.job(job).await;
+    assert!(matches!(&now.phase, Phase::Streaming { run, .. } if run.worker == other.id), "{:?}", now.phase);
+    cluster.audit().await;
+    scheduler.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_worker_that_beats_keeps_its_run() {
+    let cluster = Cluster::start().await;
+    let scheduler = cluster.scheduler(quick()).await;
+    let (beating, idle) = (Worker::join(&scheduler.url).await, Worker::join(&scheduler.url).await);
+    let job = cluster.create_and_announce(500).await;
+    let (owner, order) = eventually(SOON, "the order", || async {
+        for worker in [&beating, &idle] {
+            let reply = worker.beat(Vec::new()).await;
+            if let [order] = reply.runs.as_slice() {
+                return Ok((worker.clone(), order.clone()));
+            }
+        }
+        Err("no order")
+    })
+    .await
+    .unwrap();
+    // Lease, grace and brake together are 5.5 s.
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(7) {
+        let reply = owner.beat(vec![status(job, order.epoch, streaming())]).await;
+        assert_eq!(reply.runs.as_slice(), std::slice::from_ref(&order));
+        tokio::time::sleep(quick().heartbeat).await;
+    }
+    assert_eq!(cluster.job(job).await.last_epoch, Epoch::new(1));
+    scheduler.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_scheduler_that_just_started_gives_nobody_up() {
+    let cluster = Cluster::start().await;
+    let before = cluster.scheduler(quick()).await;
+    let worker = Worker::join(&before.url).await;
+    let job = cluster.create_and_announce(500).await;
+    let order = worker.until_ordered(job).await;
+    worker.beat(vec![status(job, order.epoch, streaming())]).await;
+    before.stop().await.unwrap();
+    eventually(SOON, "the lease to lapse", || async {
+        let lapsed = cluster.store.lapsed(10).await.unwrap();
+        if lapsed == [(job, order.epoch)] { Ok(()) } else { Err(format!("{lapsed:?}")) }
+    })
+    .await
+    .unwrap();
+
+    let began = Instant::now();
+    let after = cluster.scheduler(quick()).await;
+    cluster.until(job, "the run to be given up", |job| job.phase.run().is_none()).await;
+    assert!(began.elapsed() >= quick().lease * 2, "given up after {:?}", began.elapsed());
+    after.stop().await.unwrap();
+
+    // The same again, but the worker comes back while the brake holds.
+    let third = cluster.scheduler(quick()).await;
+    let worker = Worker { scheduler: third.url.clone(), ..worker };
+    let order = worker.until_ordered(job).await;
+    worker.beat(vec![status(job, order.epoch, streaming())]).await;
+    third.stop().await.unwrap();
+    eventually(SOON, "the lease to lapse", || async {
+        let lapsed = cluster.store.lapsed(10).await.unwrap();
+        if lapsed == [(job, order.epoch)] { Ok(()) } else { Err(format!("{lapsed:?}")) }
+    })
+    .await
+    .unwrap();
+    let fourth = cluster.scheduler(quick()).await;
+    let worker = Worker { scheduler: fourth.url.clone(), ..worker };
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(5) {
+        let reply = worker.beat(vec![status(job, order.epoch, streaming())]).await;
+        assert_eq!(reply.runs.first().map(|order| order.epoch), Some(order.epoch), "{reply:?}");
+        tokio::time::sleep(quick().heartbeat).await;
+    }
+    fourth.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_dead_worker_without_runs_is_forgotten() {
+    let cluster = Cluster::start().await;
+    let scheduler =
+        cluster.scheduler(Timing { forgotten_after: Duration::from_millis(1200), ..quick() }).await;
+    let (dead, live) = (Worker::join(&scheduler.url).await, Worker::join(&scheduler.url).await);
+    eventually(SOON, "the dead worker to be forgotten", || async {
+        live.beat(Vec::new()).await;
+        let workers: Vec<_> = cluster.store.workers().await.unwrap().iter().map(|worker| worker.id).collect();
+        if workers == [live.id] { Ok(()) } else { Err(format!("{workers:?}")) }
+    })
+    .await
+    .unwrap();
+    assert!(!dead.beat(Vec::new()).await.known);
+    scheduler.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_silent_worker_is_given_nothing_new() {
+    let cluster = Cluster::start().await;
+    let scheduler = cluster.scheduler(quick()).await;
+    let silent = Worker::join(&scheduler.url).await;
+    eventually(SOON, "the worker to be suspected", || async {
+        let workers: serde_json::Value = silent.get("/workers").await.json().await.unwrap();
+        if workers[0]["state"] == "suspect" { Ok(()) } else { Err(workers.to_string()) }
+    })
+    .await
+    .unwrap();
+    let job = cluster.create_and_announce(500).await;
+    cluster.until(job, "the reason", |job| job.reason().contains("heartbeats are overdue")).await;
+    let reply = silent.beat(Vec::new()).await;
+    assert!(obey(&reply).is_empty());
+    silent.until_ordered(job).await;
+    scheduler.stop().await.unwrap();
+}

@@ -1,0 +1,22 @@
+//! The scheduler as a whole: the real router and loops on a real Redis, with workers that are
+//! plain HTTP clients.
+
+// `cfg(test)` tells the lints that helpers are tests too; it always holds here.
+#[cfg(test)]
+mod cluster;
+#[cfg(test)]
+mod commands;
+#[cfg(test)]
+mod http;
+#[cfg(test)]
+mod leases;
+#[cfg(test)]
+mod placement;
+#[cfg(test)]
+mod removal;
+#[cfg(test)]
+mod runs;
+#[cfg(test)]
+mod stale;
+#[cfg(test)]
+mod worker;

@@ -1,0 +1,55 @@
+# Sourced by script/test: what the tests need, and the tests.
+# shellcheck shell=bash disable=SC2154 # root comes from common.sh
+
+# A Chromium that runs: on Ubuntu the package only points to a snap, which many machines cannot use.
+need_chromium() {
+    if [ -z "${EZ_CHROMIUM:-}" ]; then
+        apt_install chromium chromium
+        EZ_CHROMIUM=$(command -v chromium)
+        export EZ_CHROMIUM
+    fi
+    "$EZ_CHROMIUM" --version >/dev/null 2>&1 ||
+        fail "$EZ_CHROMIUM does not run: install a Chromium that is no snap and set EZ_CHROMIUM to its path"
+}
+
+need_node() {
+    have node || fail "node is missing: install Node.js 20.19 or newer"
+    have npm || fail "npm is missing: install it with Node.js"
+    local folder
+    for folder in tests/browser tests/console; do
+        npm_ci "$root/$folder"
+    done
+}
+
+# Installs what a lock file names, unless that is there already.
+npm_ci() {
+    local installed=$1/node_modules/.installed log=$tools/npm.log
+    [ -f "$installed" ] && cmp -s "$installed" "$1/package-lock.json" && return 0
+    echo "      npm ci in ${1#"$root"/}"
+    (cd "$1" && npm ci --no-audit --no-fund) >"$log" 2>&1 ||
+        fail "npm ci failed in $1 ($(grep -v '^$' "$log" | tail -n 1)): see $log"
+    cp "$1/package-lock.json" "$installed"
+}
+
+need_everything() {
+    need_build_tools
+    install_redis
+    install_media_tools
+    need_chromium
+    need_node
+}
+
+# Every program of the workspace is built before the first test: the end-to-end tests start them.
+build_everything() { (cd "$root" && cargo build --workspace --all-targets --locked); }
+test_rust() { (cd "$root" && cargo test --workspace --all-targets --locked --no-fail-fast); }
+test_documentation() { (cd "$root" && cargo test --workspace --doc --locked --no-fail-fast); }
+test_console() { (cd "$root/tests/console" && node --test --test-reporter=tap); }
+test_player_check() { (cd "$root/tests/browser" && npm test --silent); }
+
+all_tests() {
+    step "build" one_check build_everything
+    step "Rust tests" cargo_tests test_rust
+    step "documentation tests" cargo_tests test_documentation
+    step "console in a browser" node_tests test_console
+    step "player check (self-test)" one_check test_player_check
+}

@@ -1,0 +1,31 @@
+//! Plays a channel in headless Chromium and believes only moving pictures.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use ez_testkit::tools::{Tool, workspace_root};
+use serde_json::Value;
+
+/// Longer than the check's own time limits.
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// Plays `manifest` for some seconds with `player` (`shaka` or `hls.js`); answers the check's report.
+///
+/// # Errors
+/// When the pictures do not move; the report is in the message.
+pub async fn play(manifest: &str, player: &str, seconds: u32) -> Result<Value> {
+    let mut command = Tool::Node.command()?;
+    command
+        .current_dir(workspace_root().join("tests/browser"))
+        .args(["play.mjs", "--manifest", manifest, "--player", player])
+        .args(["--seconds", &seconds.to_string()]);
+    let output =
+        tokio::time::timeout(DEADLINE, command.output()).await.context("the browser check hangs")??;
+    let report = String::from_utf8_lossy(&output.stdout);
+    ensure!(
+        output.status.success(),
+        "{player} does not play {manifest}: {report}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_str(report.trim()).context("read the report of the browser check")
+}

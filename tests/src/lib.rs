@@ -1,0 +1,7 @@
+//! What the end-to-end tests share: a whole installation on free ports, its API, a browser.
+//!
+//! The services are the real programs of this build, started by the launcher that `script/up` uses.
+
+pub mod browser;
+pub mod installation;
+pub mod mpd;

@@ -1,0 +1,152 @@
+//! The pool of RTMP ports: each run holds one for its life, also across restarts.
+//!
+//! A port is given out only after it could be bound, so ports that other programs hold are passed
+//! over. The search goes on from the last one given out: an encoder that still pushes to a run that
+//! ended should not hit the next run.
+
+use std::collections::BTreeSet;
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The pool.
+#[derive(Debug, Clone)]
+pub(crate) struct PortPool {
+    host: String,
+    base: u16,
+    count: u16,
+    book: Arc<Mutex<Book>>,
+}
+
+#[derive(Debug, Default)]
+struct Book {
+    held: BTreeSet<u16>,
+    next: u16,
+}
+
+/// A port that is ours until this is dropped.
+#[derive(Debug)]
+pub(crate) struct PortLease {
+    port: u16,
+    book: Arc<Mutex<Book>>,
+}
+
+/// No port is left.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "no RTMP port between {first} and {last} is free: runs hold {held}, other programs {foreign}; raise Rtmp_ports or free some"
+)]
+pub(crate) struct NoPort {
+    first: u16,
+    last: u16,
+    held: u16,
+    foreign: u16,
+}
+
+fn open(book: &Mutex<Book>) -> MutexGuard<'_, Book> {
+    // The book is consistent after each statement, so a panic elsewhere does not spoil it.
+    book.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl PortPool {
+    /// A pool of `count` ports from `base` on, for listeners on `host`.
+    pub(crate) fn new(host: &str, base: u16, count: u16) -> Self {
+        Self { host: host.to_owned(), base, count, book: Arc::default() }
+    }
+
+    /// Takes a free port; `wish` is tried first.
+    pub(crate) fn lease(&self, wish: Option<u16>) -> Result<PortLease, NoPort> {
+        let mut book = open(&self.book);
+        let (mut held, mut foreign) = (0, 0);
+        let wish = wish.and_then(|port| port.checked_sub(self.base)).filter(|&offset| offset < self.count);
+        let turn = (0..self.count)
+            .map(|step| (u32::from(book.next) + u32::from(step)) % u32::from(self.count.max(1)));
+        let turn =
+            turn.filter_map(|offset| u16::try_from(offset).ok()).filter(|&offset| Some(offset) != wish);
+        let order: Vec<u16> = wish.into_iter().chain(turn).collect();
+        for offset in order {
+            let port = self.base.saturating_add(offset);
+            if book.held.contains(&port) {
+                held += 1;
+            } else if TcpListener::bind((self.host.as_str(), port)).is_err() {
+                foreign += 1;
+            } else {
+                book.held.insert(port);
+                book.next = (offset + 1) % self.count;
+                return Ok(PortLease { port, book: Arc::clone(&self.book) });
+            }
+        }
+        Err(NoPort {
+            first: self.base,
+            last: self.base.saturating_add(self.count.saturating_sub(1)),
+            held,
+            foreign,
+        })
+    }
+
+    /// Books a port that a living transcoder holds.
+    pub(crate) fn adopt(&self, port: u16) -> PortLease {
+        open(&self.book).held.insert(port);
+        PortLease { port, book: Arc::clone(&self.book) }
+    }
+}
+
+impl PortLease {
+    /// The port.
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl Drop for PortLease {
+    fn drop(&mut self) {
+        open(&self.book).held.remove(&self.port);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A run of `count` ports of which all could be bound just now.
+    fn free_base(count: u16) -> u16 {
+        (20_000 + u16::try_from(std::process::id() % 20_000).unwrap()..60_000)
+            .step_by(usize::from(count))
+            .find(|&base| (base..base + count).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()))
+            .unwrap()
+    }
+
+    #[test]
+    fn ports_are_passed_on_in_turn_and_come_back() {
+        let base = free_base(3);
+        let pool = PortPool::new("127.0.0.1", base, 3);
+        let first = pool.lease(None).unwrap();
+        let second = pool.lease(None).unwrap();
+        assert_eq!((first.port(), second.port()), (base, base + 1));
+        drop(first);
+        let third = pool.lease(None).unwrap();
+        assert_eq!(third.port(), base + 2, "not the one that was just given back");
+        let fourth = pool.lease(None).unwrap();
+        assert_eq!(fourth.port(), base);
+        let refusal = pool.lease(None).unwrap_err();
+        assert_eq!(refusal, NoPort { first: base, last: base + 2, held: 3, foreign: 0 });
+        drop(second);
+        assert_eq!(pool.lease(None).unwrap().port(), base + 1);
+    }
+
+    #[test]
+    fn ports_of_others_are_passed_over_and_counted() {
+        let base = free_base(3);
+        let stranger = TcpListener::bind(("127.0.0.1", base)).unwrap();
+        let pool = PortPool::new("127.0.0.1", base, 3);
+        let first = pool.lease(None).unwrap();
+        assert_eq!(first.port(), base + 1);
+        let adopted = pool.adopt(base + 2);
+        assert_eq!(
+            pool.lease(None).unwrap_err(),
+            NoPort { first: base, last: base + 2, held: 2, foreign: 1 }
+        );
+        drop((stranger, adopted));
+        assert_eq!(pool.lease(Some(base + 2)).unwrap().port(), base + 2, "a wish is granted when it can be");
+        assert_eq!(pool.lease(Some(7)).unwrap().port(), base, "a wish outside of the pool is no wish");
+    }
+}

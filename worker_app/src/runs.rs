@@ -1,0 +1,295 @@
+//! The table of runs: what this worker holds, and what it still has to tell about runs that ended.
+//!
+//! Each run has a supervisor task that owns its process; the table only says what is wanted and
+//! reads what is seen. Invariants:
+//! - one process per (job, epoch), also across a restart of this program;
+//! - a run that ended stays until the scheduler no longer lists it, so its end cannot be missed;
+//! - only an answered heartbeat changes what is wanted; silence of the scheduler changes nothing.
+
+pub(crate) mod control;
+mod id;
+mod launch;
+mod logs;
+mod process;
+mod record;
+mod supervisor;
+mod view;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ez_api::internal::{RunAction, RunOrder, RunStatus};
+use ez_api::job::Statistics;
+use ez_domain::lifecycle::{RunOutcome, RunState};
+use ez_service::tasks::{OnFailure, TaskGroup};
+use tokio::sync::{Notify, mpsc, watch};
+
+pub(crate) use id::RunId;
+pub(crate) use launch::Launcher;
+pub(crate) use view::RunView;
+
+use crate::ports::{PortLease, PortPool};
+use process::Process;
+use record::Plan;
+use supervisor::{Message, Seen, Supervisor, Wanted};
+
+/// Messages that may wait for a supervisor; a transcoder that talks faster is held back.
+const INBOX: usize = 64;
+
+/// A cheap handle to the table.
+#[derive(Debug, Clone)]
+pub(crate) struct Runs {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    launcher: Arc<Launcher>,
+    ports: PortPool,
+    tasks: TaskGroup,
+    beat_soon: Arc<Notify>,
+    table: Mutex<Table>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    entries: BTreeMap<RunId, Entry>,
+    /// Folders of runs whose process is gone, with their ports, until the first answer says which are wanted.
+    remembered: BTreeMap<RunId, Option<u16>>,
+    draining: bool,
+}
+
+#[derive(Debug)]
+struct Entry {
+    wanted: watch::Sender<Wanted>,
+    seen: watch::Receiver<Seen>,
+    inbox: mpsc::Sender<Message>,
+}
+
+impl Entry {
+    /// A run that ended without ever having had a process here.
+    fn ended(outcome: RunOutcome) -> Self {
+        let state = RunState::Exited { outcome, committed_segments: 0 };
+        Self {
+            wanted: watch::channel(Wanted::default()).0,
+            seen: watch::channel(Seen::new(state, 0)).1,
+            inbox: mpsc::channel(1).0,
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.seen.borrow().has_ended()
+    }
+}
+
+/// A connection's way to the supervisor of its run.
+#[derive(Debug)]
+pub(crate) struct Attachment {
+    inbox: mpsc::Sender<Message>,
+}
+
+impl Runs {
+    /// An empty table.
+    pub(crate) fn new(launcher: Launcher, ports: PortPool, tasks: TaskGroup, beat_soon: Arc<Notify>) -> Self {
+        let launcher = Arc::new(launcher);
+        Self { shared: Arc::new(Shared { launcher, ports, tasks, beat_soon, table: Mutex::default() }) }
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        // Each change of the table is one statement, so a panic elsewhere does not spoil it.
+        self.shared.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes up the runs that a former `worker_app` on this folder left: transcoders that live go on
+    /// as they are; the folders of dead ones wait for the scheduler's word.
+    pub(crate) fn take_up(&self) {
+        let mut table = self.table();
+        for (id, record) in record::scan(&self.shared.launcher.runs_folder()) {
+            match record.map(|record| (record.process(), record)) {
+                Some((Some(adopted), record)) => {
+                    tracing::info!(run = %id, pid = adopted.pid(), port = record.port, "taking up a running transcoder");
+                    let port = self.shared.ports.adopt(record.port);
+                    let entry = self.supervise(id, Some(record.plan), port, Some(Process::Adopted(adopted)));
+                    table.entries.insert(id, entry);
+                }
+                dead => {
+                    table.remembered.insert(id, dead.map(|(_, record)| record.port));
+                }
+            }
+        }
+        logs::prune(&self.shared.launcher.logs_folder());
+    }
+
+    /// Makes the table what the scheduler ordered: the full set of runs to hold.
+    pub(crate) fn apply(&self, orders: Vec<RunOrder>) {
+        let mut table = self.table();
+        let mut orders: BTreeMap<RunId, RunAction> = orders
+            .into_iter()
+            .map(|order| (RunId { job: order.job, epoch: order.epoch }, order.action))
+            .collect();
+        table.entries.retain(|id, entry| {
+            if orders.contains_key(id) {
+                return true;
+            }
+            if entry.has_ended() {
+                self.remove_folder(*id);
+                return false;
+            }
+            if !entry.wanted.borrow().is_abandoned() {
+                tracing::info!(run = %id, "abandoning a run that is no longer ours");
+                entry.wanted.send_modify(Wanted::abandon);
+            }
+            true
+        });
+        let remembered = std::mem::take(&mut table.remembered);
+        for id in remembered.keys().filter(|id| !orders.contains_key(id) && !table.entries.contains_key(id)) {
+            self.remove_folder(*id);
+        }
+        while let Some((id, action)) = orders.pop_first() {
+            let draining = table.draining;
+            match (table.entries.get(&id), action) {
+                (Some(entry), RunAction::Run { spec, stream_key }) => {
+                    // A run that was found without its record learns here how to start again.
+                    entry.wanted.send_if_modified(|wanted| wanted.learn(|| Plan { spec: *spec, stream_key }));
+                }
+                (Some(entry), RunAction::Stop) => {
+                    entry.wanted.send_if_modified(Wanted::stop);
+                }
+                (None, RunAction::Run { spec, stream_key }) => {
+                    let entry = if draining {
+                        Entry::ended(RunOutcome::Stopped)
+                    } else {
+                        self.begin(
+                            id,
+                            Plan { spec: *spec, stream_key },
+                            remembered.get(&id).copied().flatten(),
+                        )
+                    };
+                    table.entries.insert(id, entry);
+                    self.shared.beat_soon.notify_one();
+                }
+                (None, RunAction::Stop) => {
+                    table.entries.insert(id, Entry::ended(RunOutcome::Stopped));
+                    self.shared.beat_soon.notify_one();
+                }
+            }
+        }
+    }
+
+    fn begin(&self, id: RunId, plan: Plan, wish: Option<u16>) -> Entry {
+        match self.shared.ports.lease(wish) {
+            Ok(port) => {
+                tracing::info!(run = %id, port = port.port(), "starting a run");
+                self.supervise(id, Some(plan), port, None)
+            }
+            Err(refusal) => {
+                tracing::warn!(run = %id, error = %refusal, "run refused");
+                Entry::ended(RunOutcome::Rejected { reason: refusal.to_string() })
+            }
+        }
+    }
+
+    fn supervise(&self, id: RunId, plan: Option<Plan>, port: PortLease, found: Option<Process>) -> Entry {
+        let (wanted, wishes) = watch::channel(Wanted::hold(plan));
+        let (report, seen) = watch::channel(Seen::new(RunState::Starting, port.port()));
+        let (inbox, messages) = mpsc::channel(INBOX);
+        let supervisor = Supervisor::new(
+            id,
+            Arc::clone(&self.shared.launcher),
+            port,
+            (wishes, messages),
+            (report, Arc::clone(&self.shared.beat_soon)),
+            self.shared.tasks.shutdown().clone(),
+        );
+        self.shared.tasks.spawn("run", OnFailure::Log, async move {
+            supervisor.supervise(found).await;
+            Ok(())
+        });
+        Entry { wanted, seen, inbox }
+    }
+
+    /// Finds the run that a transcoder belongs to. One that is not in the table was left by a former
+    /// `worker_app` whose record is lost: it is taken up, and the next answer decides about it.
+    /// `None` when the run has ended here: such a process has no business any more.
+    pub(crate) fn attach(&self, id: RunId, pid: u32, rtmp_port: u16) -> Option<Attachment> {
+        let mut table = self.table();
+        if let Some(entry) = table.entries.get(&id) {
+            return (!entry.has_ended()).then(|| Attachment { inbox: entry.inbox.clone() });
+        }
+        let adopted = process::Adopted::find(pid)?;
+        tracing::info!(run = %id, pid, port = rtmp_port, "taking up a transcoder that reported itself");
+        let plan = record::read(&self.shared.launcher.folder(id)).map(|record| record.plan);
+        let port = self.shared.ports.adopt(rtmp_port);
+        let entry = self.supervise(id, plan, port, Some(Process::Adopted(adopted)));
+        if table.draining {
+            entry.wanted.send_if_modified(Wanted::stop);
+        }
+        let attachment = Attachment { inbox: entry.inbox.clone() };
+        table.remembered.remove(&id);
+        table.entries.insert(id, entry);
+        Some(attachment)
+    }
+
+    /// How all runs are, for the heartbeat.
+    pub(crate) fn statuses(&self) -> Vec<RunStatus> {
+        let status = |(id, entry): (&RunId, &Entry)| {
+            let seen = entry.seen.borrow();
+            let statistics: Statistics = seen.statistics.clone();
+            RunStatus { job: id.job, epoch: id.epoch, state: seen.state.clone(), statistics }
+        };
+        self.table().entries.iter().map(status).collect()
+    }
+
+    /// How all runs are, for people.
+    pub(crate) fn views(&self) -> Vec<RunView> {
+        self.table()
+            .entries
+            .iter()
+            .map(|(id, entry)| RunView::new(*id, &entry.seen.borrow(), &entry.wanted.borrow()))
+            .collect()
+    }
+
+    /// Whether the worker ends its runs.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.table().draining
+    }
+
+    /// Takes no new run and ends all in order.
+    pub(crate) fn drain(&self) {
+        let mut table = self.table();
+        table.draining = true;
+        for entry in table.entries.values() {
+            entry.wanted.send_if_modified(Wanted::stop);
+        }
+        self.shared.beat_soon.notify_one();
+    }
+
+    /// Waits until no run has a process; `false` when some outlived `bound`.
+    pub(crate) async fn all_ended(&self, bound: Duration) -> bool {
+        let open: Vec<_> = self.table().entries.values().map(|entry| entry.seen.clone()).collect();
+        let wait = async {
+            for mut seen in open {
+                // A supervisor that is gone says nothing more, so there is nothing to wait for.
+                drop(seen.wait_for(Seen::has_ended).await);
+            }
+        };
+        tokio::time::timeout(bound, wait).await.is_ok()
+    }
+
+    fn remove_folder(&self, id: RunId) {
+        let folder: PathBuf = self.shared.launcher.folder(id);
+        let logs = self.shared.launcher.logs_folder();
+        self.shared.tasks.spawn("remove a run's folder", OnFailure::Log, async move {
+            match tokio::fs::remove_dir_all(&folder).await {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    tracing::warn!(folder = %folder.display(), %error, "the folder of an ended run stays");
+                }
+                Ok(()) | Err(_) => {}
+            }
+            logs::prune(&logs);
+            Ok(())
+        });
+    }
+}

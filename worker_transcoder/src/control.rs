@@ -1,0 +1,95 @@
+//! The line to `worker_app`: states go up, orders come down.
+//!
+//! The worker may be restarted while the run goes on: the connection is made again until it
+//! stands, and begins with who we are. Losing it changes nothing about the run.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use ez_api::internal::{FromTranscoder, ToTranscoder};
+use ez_api::job::Statistics;
+use ez_domain::lifecycle::RunState;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::UnixStream;
+use tokio::sync::{mpsc, watch};
+
+/// Pause between two tries to reach the worker.
+const RECONNECT: Duration = Duration::from_millis(200);
+/// Longest line that is taken, in bytes.
+const LINE_LIMIT: u64 = 64 * 1024;
+
+/// What the run is, for the worker.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Status {
+    pub(crate) state: RunState,
+    pub(crate) statistics: Statistics,
+}
+
+/// Keeps the worker informed until the run's end was told, and passes its orders on.
+pub(crate) async fn converse(
+    socket: PathBuf,
+    hello: FromTranscoder,
+    mut status: watch::Receiver<Status>,
+    orders: mpsc::Sender<ToTranscoder>,
+) -> Result<()> {
+    loop {
+        if let Ok(stream) = UnixStream::connect(&socket).await {
+            match one_connection(stream, &hello, &mut status, &orders).await {
+                Ok(()) => return Ok(()),
+                Err(error) => tracing::debug!(error = format!("{error:#}"), "connection to worker_app lost"),
+            }
+        }
+        if has_exited(&status.borrow()) && status.has_changed().is_err() {
+            return Ok(());
+        }
+        tokio::time::sleep(RECONNECT).await;
+    }
+}
+
+/// `Ok` once the end of the run was told.
+async fn one_connection(
+    stream: UnixStream,
+    hello: &FromTranscoder,
+    status: &mut watch::Receiver<Status>,
+    orders: &mpsc::Sender<ToTranscoder>,
+) -> Result<()> {
+    let (read, mut write) = stream.into_split();
+    let mut lines = BufReader::new(read);
+    send(&mut write, hello).await?;
+    let mut line = Vec::new();
+    loop {
+        let present = status.borrow_and_update().clone();
+        let is_last = has_exited(&present);
+        let Status { state, statistics } = present;
+        send(&mut write, &FromTranscoder::Status { state, statistics }).await?;
+        if is_last {
+            return Ok(());
+        }
+        loop {
+            let mut bounded = (&mut lines).take(LINE_LIMIT);
+            tokio::select! {
+                changed = status.changed() => {
+                    changed.context("the run is over")?;
+                    break;
+                }
+                read = bounded.read_until(b'\n', &mut line) => {
+                    anyhow::ensure!(read.context("read an order")? > 0, "worker_app closed the connection");
+                    let order = serde_json::from_slice(&line).context("parse an order")?;
+                    line.clear();
+                    orders.send(order).await.context("the run takes no orders any more")?;
+                }
+            }
+        }
+    }
+}
+
+fn has_exited(status: &Status) -> bool {
+    matches!(status.state, RunState::Exited { .. })
+}
+
+async fn send(write: &mut (impl tokio::io::AsyncWrite + Unpin), message: &FromTranscoder) -> Result<()> {
+    let mut line = serde_json::to_vec(message).context("write a message")?;
+    line.push(b'\n');
+    write.write_all(&line).await.context("send to worker_app")
+}

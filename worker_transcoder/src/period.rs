@@ -1,0 +1,131 @@
+//! One period's processes: ffmpeg reads the contribution, packager cuts, files are closed.
+//!
+//! [`Period::start`] makes the folder, the FIFO and the watches before it starts anything, so that
+//! no file is missed. From then on [`Event`]s tell what happens; the last one is
+//! [`Event::Ended`], after both children are gone and every complete file was told of.
+
+mod children;
+mod feed;
+mod fifo;
+mod lines;
+mod watcher;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use bytes::Bytes;
+use ez_domain::spec::{JobSpec, RenditionName};
+use ez_domain::units::FrameRate;
+use ez_media::layout::OutputLayout;
+use ez_media::progress::Progress;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// What is needed to start one.
+#[derive(Debug, Clone)]
+pub(crate) struct Setup {
+    /// Counts the periods of this process.
+    pub(crate) local: u32,
+    pub(crate) folder: PathBuf,
+    pub(crate) spec: Arc<JobSpec>,
+    pub(crate) frame_rate: FrameRate,
+    pub(crate) ffmpeg: PathBuf,
+    pub(crate) packager: PathBuf,
+}
+
+/// A file that is complete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ClosedFile {
+    pub(crate) path: PathBuf,
+    pub(crate) rendition: RenditionName,
+    pub(crate) kind: FileKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FileKind {
+    Init,
+    Segment,
+}
+
+/// What happens in a period.
+#[derive(Debug)]
+pub(crate) enum Event {
+    Closed(ClosedFile),
+    Progress(Progress),
+    /// Both children are gone. `failure` is why, when nobody had asked for it.
+    Ended {
+        failure: Option<String>,
+    },
+}
+
+/// A running period.
+#[derive(Debug)]
+pub(crate) struct Period {
+    pub(crate) local: u32,
+    feed: Option<feed::Feed>,
+    kill: CancellationToken,
+    finish: watch::Sender<bool>,
+}
+
+impl Period {
+    /// Starts both children. Events carry the period's local number.
+    pub(crate) async fn start(
+        setup: Setup,
+        events: mpsc::Sender<(u32, Event)>,
+        tasks: &TaskTracker,
+    ) -> Result<Self> {
+        let layout = OutputLayout::new(&setup.spec);
+        make_folders(&setup, &layout).await?;
+        let (changes, watching) =
+            watcher::watch(&setup.folder, &layout).context("watch the period's folder")?;
+        let fifo = fifo::Held::prepare(&setup.folder, &layout)?;
+        let children = children::Children::start(&setup).await?;
+        let kill = CancellationToken::new();
+        let (finish, finishing) = watch::channel(false);
+        let (feed, stdin) = feed::Feed::new();
+        let local = setup.local;
+        let supervised = children::Supervision { setup, layout, fifo, kill: kill.clone(), finishing };
+        tasks.spawn(async move {
+            let told = events.clone();
+            let watched = watcher::Watcher::new(changes, watching);
+            let failure = supervised.run(children, stdin, watched, &events).await;
+            drop(told.send((local, Event::Ended { failure })).await);
+        });
+        Ok(Self { local, feed: Some(feed), kill, finish })
+    }
+
+    /// Gives media to ffmpeg; waits while it does not keep up, at most `patience`.
+    ///
+    /// `false` means that it takes nothing any more; its end is told by an event.
+    pub(crate) async fn write(&self, media: Bytes, patience: Duration) -> bool {
+        match &self.feed {
+            Some(feed) => feed.write(media, patience).await,
+            None => false,
+        }
+    }
+
+    /// Ends the input: ffmpeg and packager finish what they have and go.
+    pub(crate) fn finish(&mut self) {
+        self.finish.send_replace(true);
+        self.feed = None;
+    }
+
+    /// Kills both children; what is complete is still told of.
+    pub(crate) fn kill(&mut self) {
+        self.kill.cancel();
+        self.feed = None;
+    }
+}
+
+async fn make_folders(setup: &Setup, layout: &OutputLayout) -> Result<()> {
+    for folder in layout.folders() {
+        let path = setup.folder.join(folder);
+        tokio::fs::create_dir_all(&path)
+            .await
+            .with_context(|| format!("make the folder {}", path.display()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,245 @@
+//! ffmpeg and packager of one period: started, heard, ended.
+
+use std::ffi::OsString;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use ez_media::exit::{self, Ending};
+use ez_media::layout::OutputLayout;
+use ez_media::log::Source;
+use ez_media::{package, transcode};
+use ez_service::child;
+use nix::sys::signal::Signal;
+use tokio::process::Child;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::watcher::Watcher;
+use super::{ClosedFile, Event, Setup, feed, fifo, lines};
+
+/// Between two looks for files that the kernel did not report.
+const RESCAN: Duration = Duration::from_secs(2);
+/// How long a child may take to finish what it has, once its input ended.
+const FINISH_GRACE: Duration = Duration::from_secs(10);
+
+/// Both processes.
+#[derive(Debug)]
+pub(super) struct Children {
+    ffmpeg: Child,
+    packager: Child,
+}
+
+impl Children {
+    /// Packager first: it waits for media, ffmpeg waits for nobody.
+    pub(super) async fn start(setup: &Setup) -> Result<Self> {
+        let packaging =
+            package::Plan { spec: &setup.spec, fragments: package::Fragments::Whole, encryption: None };
+        let packager = child::spawn(spec(setup, Source::Packager, package::argv(&packaging).into_vec()))
+            .await
+            .context("start packager")?;
+        let transcoding = transcode::Plan { spec: &setup.spec, frame_rate: setup.frame_rate };
+        let ffmpeg = child::spawn(spec(setup, Source::Ffmpeg, transcode::argv(&transcoding).into_vec()))
+            .await
+            .context("start ffmpeg")?;
+        tracing::info!(
+            period = setup.local,
+            ffmpeg = ffmpeg.id(),
+            packager = packager.id(),
+            frame_rate = %setup.frame_rate,
+            "period started"
+        );
+        Ok(Self { ffmpeg, packager })
+    }
+}
+
+fn spec(setup: &Setup, source: Source, arguments: Vec<String>) -> child::Spec {
+    let is_ffmpeg = matches!(source, Source::Ffmpeg);
+    child::Spec {
+        program: if is_ffmpeg { setup.ffmpeg.clone() } else { setup.packager.clone() },
+        arguments: arguments.into_iter().map(OsString::from).collect(),
+        environment: Vec::new(),
+        folder: setup.folder.clone(),
+        stdin: if is_ffmpeg { Stdio::piped() } else { Stdio::null() },
+        stdout: if is_ffmpeg { Stdio::piped() } else { Stdio::null() },
+        stderr: Stdio::piped(),
+        dies_with_parent: true,
+    }
+}
+
+/// Everything that one supervisor task needs.
+#[derive(Debug)]
+pub(super) struct Supervision {
+    pub(super) setup: Setup,
+    pub(super) layout: OutputLayout,
+    pub(super) fifo: fifo::Held,
+    pub(super) kill: CancellationToken,
+    pub(super) finishing: watch::Receiver<bool>,
+}
+
+impl Supervision {
+    /// Sees the period through; answers why it ended, when nobody had asked for it.
+    pub(super) async fn run(
+        mut self,
+        mut children: Children,
+        stdin: feed::Stdin,
+        mut watcher: Watcher,
+        events: &mpsc::Sender<(u32, Event)>,
+    ) -> Option<String> {
+        let local = self.setup.local;
+        let mut readers = tokio::task::JoinSet::new();
+        if let Some(pipe) = children.ffmpeg.stdin.take() {
+            readers.spawn(async move {
+                stdin.pump(pipe).await;
+                None
+            });
+        }
+        if let Some(output) = children.ffmpeg.stdout.take() {
+            let events = events.clone();
+            readers.spawn(async move {
+                lines::progress(local, output, events).await;
+                None
+            });
+        }
+        if let Some(output) = children.ffmpeg.stderr.take() {
+            readers.spawn(async move { lines::log(Source::Ffmpeg, output).await });
+        }
+        if let Some(output) = children.packager.stderr.take() {
+            readers.spawn(async move { lines::log(Source::Packager, output).await });
+        }
+
+        let failure = self.until_both_ended(&mut children, &mut watcher, events).await;
+        let mut last_error = None;
+        while let Some(read) = readers.join_next().await {
+            last_error = read.ok().flatten().or(last_error);
+        }
+        while let Some(path) = watcher.pending() {
+            let file = watcher.take(&self.setup.folder, &self.layout, path);
+            self.tell(events, file).await;
+        }
+        let missed = watcher.rescan(&self.setup.folder, &self.layout, true).await;
+        self.tell(events, missed).await;
+        failure.map(|why| match last_error {
+            Some(line) => format!("{why}; its last error was: {line}"),
+            None => why,
+        })
+    }
+
+    async fn until_both_ended(
+        &mut self,
+        children: &mut Children,
+        watcher: &mut Watcher,
+        events: &mpsc::Sender<(u32, Event)>,
+    ) -> Option<String> {
+        let mut failure = None;
+        let (mut ffmpeg_ended, mut packager_ended) = (false, false);
+        let mut rescan = tokio::time::interval(RESCAN);
+        rescan.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut grace = std::pin::pin!(far_future());
+        let mut is_killed = false;
+        let mut has_released = false;
+        while !(ffmpeg_ended && packager_ended) {
+            tokio::select! {
+                status = children.ffmpeg.wait(), if !ffmpeg_ended => {
+                    ffmpeg_ended = true;
+                    self.fifo.release();
+                    has_released = true;
+                    failure = failure.or_else(|| self.judge(Source::Ffmpeg, status, is_killed));
+                    grace.set(tokio::time::sleep(FINISH_GRACE));
+                }
+                status = children.packager.wait(), if !packager_ended => {
+                    packager_ended = true;
+                    self.fifo.release();
+                    has_released = true;
+                    let asked = is_killed || ffmpeg_ended;
+                    failure = failure.or_else(|| self.judge(Source::Packager, status, asked));
+                    if !ffmpeg_ended {
+                        child::signal_group(&children.ffmpeg, Signal::SIGKILL);
+                    }
+                }
+                path = watcher.next() => {
+                    if path.as_os_str().is_empty() {
+                        rescan.reset_immediately();
+                    }
+                    let file = watcher.take(&self.setup.folder, &self.layout, path);
+                    self.tell(events, file).await;
+                }
+                _ = rescan.tick() => {
+                    if !has_released {
+                        has_released = self.release_when_ready(children);
+                    }
+                    let missed = watcher.rescan(&self.setup.folder, &self.layout, false).await;
+                    self.tell(events, missed).await;
+                }
+                () = self.kill.cancelled(), if !is_killed => {
+                    is_killed = true;
+                    self.fifo.release();
+                    child::signal_group(&children.ffmpeg, Signal::SIGKILL);
+                    child::signal_group(&children.packager, Signal::SIGKILL);
+                }
+                Ok(()) = self.finishing.changed(), if !*self.finishing.borrow() => {
+                    grace.set(tokio::time::sleep(FINISH_GRACE));
+                }
+                () = &mut grace => {
+                    tracing::warn!(period = self.setup.local, "children did not end in time and are killed");
+                    child::signal_group(&children.ffmpeg, Signal::SIGKILL);
+                    child::signal_group(&children.packager, Signal::SIGKILL);
+                    is_killed = true;
+                    grace.set(far_future());
+                }
+            }
+        }
+        failure
+    }
+
+    /// The hold on the FIFOs may go once ffmpeg writes and packager reads by themselves.
+    fn release_when_ready(&mut self, children: &Children) -> bool {
+        let ffmpeg_writes = children.ffmpeg.id().is_some_and(|pid| {
+            std::fs::read_dir(format!("/proc/{pid}/fd")).is_ok_and(|entries| {
+                entries
+                    .flatten()
+                    .filter_map(|entry| std::fs::read_link(entry.path()).ok())
+                    .any(|target| target.starts_with(&self.setup.folder))
+            })
+        });
+        ffmpeg_writes && self.fifo.release_to(children.packager.id())
+    }
+
+    /// Why a child ended, unless that was wanted.
+    fn judge(&self, source: Source, status: std::io::Result<ExitStatus>, asked: bool) -> Option<String> {
+        let asked = asked || *self.finishing.borrow();
+        let name = match source {
+            Source::Ffmpeg => "ffmpeg",
+            Source::Packager => "packager",
+        };
+        let status = match status {
+            Ok(status) => status,
+            Err(error) => return Some(format!("the end of {name} could not be read: {error}")),
+        };
+        let ending = exit::classify(source, exit_status(status), asked);
+        tracing::info!(period = self.setup.local, child = name, %ending, asked, "child ended");
+        match ending {
+            Ending::Clean if !asked => Some(format!("{name} ended though its input had not")),
+            _ if asked => None,
+            other => Some(format!("{name} ended: {other}")),
+        }
+    }
+
+    async fn tell(&self, events: &mpsc::Sender<(u32, Event)>, files: impl IntoIterator<Item = ClosedFile>) {
+        for file in files {
+            drop(events.send((self.setup.local, Event::Closed(file))).await);
+        }
+    }
+}
+
+fn exit_status(status: ExitStatus) -> exit::ExitStatus {
+    use std::os::unix::process::ExitStatusExt as _;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => exit::ExitStatus::Code(code),
+        (None, signal) => exit::ExitStatus::Signal(signal.unwrap_or(0)),
+    }
+}
+
+fn far_future() -> tokio::time::Sleep {
+    tokio::time::sleep(Duration::from_secs(365 * 24 * 3600))
+}

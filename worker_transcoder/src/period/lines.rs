@@ -1,0 +1,54 @@
+//! What the children print: ffmpeg's progress, and the log lines of both.
+
+use ez_media::log::{self, Level, Source};
+use ez_media::progress::Parser;
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
+use tokio::sync::mpsc;
+
+use super::Event;
+
+/// Longest line that is looked at; the rest of a longer one is skipped.
+const LINE_LIMIT: u64 = 16 * 1024;
+
+async fn next_line<R: AsyncRead + Unpin>(reader: &mut BufReader<R>, line: &mut Vec<u8>) -> bool {
+    line.clear();
+    let mut bounded = reader.take(LINE_LIMIT);
+    matches!(bounded.read_until(b'\n', line).await, Ok(read) if read > 0)
+}
+
+/// Reads ffmpeg's `-progress` blocks to the end.
+pub(super) async fn progress(local: u32, output: impl AsyncRead + Unpin, events: mpsc::Sender<(u32, Event)>) {
+    let mut reader = BufReader::new(output);
+    let mut parser = Parser::default();
+    let mut line = Vec::new();
+    while next_line(&mut reader, &mut line).await {
+        if let Some(progress) = parser.push_line(String::from_utf8_lossy(&line).trim_end()) {
+            // Figures may be late or lost; media never waits for them.
+            drop(events.try_send((local, Event::Progress(progress))));
+        }
+    }
+}
+
+/// Passes log lines on, each at its level; answers the last one that was an error.
+pub(super) async fn log(source: Source, output: impl AsyncRead + Unpin) -> Option<String> {
+    let mut reader = BufReader::new(output);
+    let mut line = Vec::new();
+    let mut last_error = None;
+    while next_line(&mut reader, &mut line).await {
+        let text = String::from_utf8_lossy(&line);
+        let text = text.trim_end();
+        if text.is_empty() {
+            continue;
+        }
+        let parsed = log::parse(source, text);
+        match parsed.severity() {
+            Level::Error => {
+                tracing::warn!(?source, line = parsed.text, "child reports an error");
+                last_error = Some(parsed.text.to_owned());
+            }
+            Level::Warning => tracing::warn!(?source, line = parsed.text, "child warns"),
+            Level::Info | Level::Debug => tracing::debug!(?source, line = parsed.text, "child says"),
+        }
+    }
+    last_error
+}

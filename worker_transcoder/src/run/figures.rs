@@ -1,0 +1,105 @@
+//! The live figures of the run.
+
+use std::time::Duration;
+
+use ez_api::job::Statistics;
+use ez_contribution::timeline::Figures;
+use ez_media::progress::Progress;
+
+use crate::clock::RunClock;
+use crate::origin;
+
+/// Figures alone are sent this often.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// Adds up what outlives a publisher or a period.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    clock: RunClock,
+    earlier_bytes: u64,
+    active: Duration,
+    publishing_since: Option<Duration>,
+    encoder: Progress,
+    last_second: Duration,
+    is_due: bool,
+}
+
+impl Meter {
+    pub(crate) fn new(clock: RunClock) -> Self {
+        Self {
+            clock,
+            earlier_bytes: 0,
+            active: Duration::ZERO,
+            publishing_since: None,
+            encoder: Progress::default(),
+            last_second: Duration::ZERO,
+            is_due: true,
+        }
+    }
+
+    pub(crate) fn publisher_started(&mut self, now: Duration) {
+        self.publisher_ended(now);
+        self.publishing_since = Some(now);
+    }
+
+    pub(crate) fn publisher_ended(&mut self, now: Duration) {
+        if let Some(since) = self.publishing_since.take() {
+            self.active += now.saturating_sub(since);
+        }
+    }
+
+    /// Keeps the totals of a contribution that is being dropped.
+    pub(crate) fn forget(&mut self, figures: &Figures) {
+        self.earlier_bytes = self.earlier_bytes.saturating_add(figures.total_bytes);
+        self.encoder = Progress::default();
+    }
+
+    pub(crate) fn progress(&mut self, progress: Progress) {
+        self.encoder = progress;
+    }
+
+    pub(crate) fn second(&mut self, now: Duration) {
+        if now.saturating_sub(self.last_second) >= PERIOD / 2 {
+            self.last_second = now;
+            self.is_due = true;
+        }
+    }
+
+    /// Whether figures should be sent though no state changed; asking takes the turn.
+    pub(crate) fn is_due(&mut self) -> bool {
+        std::mem::take(&mut self.is_due)
+    }
+
+    pub(crate) fn statistics(&self, figures: Option<&Figures>, origin: &origin::Progress) -> Statistics {
+        let now = self.clock.now();
+        let publishing = self.publishing_since.map_or(Duration::ZERO, |since| now.saturating_sub(since));
+        let age_ms = origin.media_end_ms.map_or(0, |end| self.clock.wall_now_ms().saturating_sub(end).max(0));
+        let mut statistics = Statistics {
+            bytes_ingested: self.earlier_bytes,
+            up_seconds: now.as_secs(),
+            active_seconds: (self.active + publishing).as_secs(),
+            encode_speed: self.encoder.speed.unwrap_or(0.0),
+            dropped_frames: self.encoder.drop_frames.unwrap_or(0),
+            duplicated_frames: self.encoder.dup_frames.unwrap_or(0),
+            upload_backlog: origin.backlog,
+            newest_segment_age_seconds: thousandths(age_ms),
+            ..Statistics::default()
+        };
+        if let Some(figures) = figures {
+            statistics.bytes_ingested = self.earlier_bytes.saturating_add(figures.total_bytes);
+            statistics.ingress_kbps = figures.bits_per_second / 1000;
+            statistics.video_fps = figures.frames_per_second.unwrap_or(0.0);
+            statistics.video_width = figures.width.unwrap_or(0);
+            statistics.video_height = figures.height.unwrap_or(0);
+            statistics.video_codec = figures.video.map(|codec| codec.to_string()).unwrap_or_default();
+            statistics.audio_codec = figures.audio.map(|codec| codec.to_string()).unwrap_or_default();
+            statistics.key_frame_interval_seconds =
+                figures.key_frame_interval.map_or(0.0, |interval| interval.as_secs_f64());
+        }
+        statistics
+    }
+}
+
+fn thousandths(milliseconds: i64) -> f64 {
+    Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0)).as_secs_f64()
+}

@@ -1,0 +1,15 @@
+//! Whole runs on real media: a real publisher, real ffmpeg and packager, a real S3 server; only
+//! `worker_app` is played by the test.
+
+#[path = "run/crash.rs"]
+mod crash;
+#[path = "run/harness.rs"]
+mod harness;
+#[path = "run/live.rs"]
+mod live;
+#[path = "run/owners.rs"]
+mod owners;
+#[path = "run/reconnect.rs"]
+mod reconnect;
+#[path = "run/strangers.rs"]
+mod strangers;
