@@ -300,7 +300,7 @@ impl Origin {
     fn begin_upload(&mut self, local: u32, job: upload::Job) {
         let upload = upload::Upload {
             store: Arc::clone(&self.store),
-            objects: self.objects.clone(),
+            objects: self.objects,
             epoch: self.settings.epoch,
             conditional: self.conditional,
             policy: self.policy,

@@ -231,7 +231,7 @@ impl Run {
                     }
                 }
                 Ok(()) = self.progress.changed() => None,
-                _ = each_second.tick() => self.each_second().await,
+                _ = each_second.tick() => self.each_second(),
                 () = tokio::time::sleep_until(wakeup) => self.tick().await,
             };
             if let Some(outcome) = over {
@@ -355,7 +355,7 @@ impl Run {
             match made.await {
                 Ok(still) => drop(stills.send(still).await),
                 Err(error) => {
-                    tracing::warn!(error = format!("{error:#}"), "the gap shows the last key frame")
+                    tracing::warn!(error = format!("{error:#}"), "the gap shows the last key frame");
                 }
             }
         });
@@ -550,7 +550,7 @@ impl Run {
         self.put_out(output).await
     }
 
-    async fn each_second(&mut self) -> Option<Over> {
+    fn each_second(&mut self) -> Option<Over> {
         let now = self.clock.now();
         self.meter.second(now);
         let window = Duration::from_secs(self.spec.reconnect_seconds.into());

@@ -1,6 +1,8 @@
 //! Whole runs on real media: a real publisher, real ffmpeg and packager, a real S3 server; only
 //! `worker_app` is played by the test.
 
+#![expect(clippy::unwrap_used, reason = "a failing set-up fails the test")]
+
 #[path = "run/crash.rs"]
 mod crash;
 #[path = "run/harness.rs"]

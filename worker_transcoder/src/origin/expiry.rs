@@ -46,7 +46,7 @@ impl Expiry {
                 match tokio::time::timeout(policy.attempt_timeout, store.delete_batch(batch)).await {
                     Ok(Ok(_)) => tracing::debug!(objects = batch.len(), "expired objects deleted"),
                     Ok(Err(error)) => {
-                        tracing::warn!(%error, objects = batch.len(), "expired objects were not deleted")
+                        tracing::warn!(%error, objects = batch.len(), "expired objects were not deleted");
                     }
                     Err(_) => tracing::warn!(objects = batch.len(), "deleting expired objects took too long"),
                 }

@@ -112,7 +112,7 @@ impl Watcher {
                 }
             }
         }
-        found.sort_by(|left, right| natural(&left.path).cmp(&natural(&right.path)));
+        found.sort_by_key(|file| natural(&file.path));
         found
     }
 }

@@ -50,6 +50,7 @@ async fn port_scans_noise_and_a_second_publisher_leave_the_channel_unharmed() ->
     assert!(!status.success(), "a second publisher is refused while the first is alive");
     assert!(publisher.wait(Duration::from_secs(20)).await?.success());
     viewer.until(&run, "four segments", |text| segments(text) >= 4).await?;
+    assert_eq!(half_open.len(), 10, "they stayed connected all the while");
     run.stop().await?;
     let periods = decode_periods(&run, "high").await?;
     let read: Vec<_> = periods.iter().map(|read| (read.first, read.last, read.dropped)).collect();
