@@ -9,6 +9,10 @@ use ez_testkit::tools::workspace_root;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::sync::{Mutex, MutexGuard};
+
+/// An installation that encodes needs the machine for itself: two at once would fall behind real time.
+static MACHINE: Mutex<()> = Mutex::const_new(());
 
 /// A running installation; everything ends when it is dropped.
 pub struct Installation {
@@ -17,6 +21,7 @@ pub struct Installation {
     api: String,
     http: Client,
     _data: TempDir,
+    _machine: MutexGuard<'static, ()>,
 }
 
 impl Installation {
@@ -25,6 +30,7 @@ impl Installation {
     /// # Errors
     /// When a service does not come up; its log is in the message.
     pub async fn start(workers: u16) -> Result<Self> {
+        let machine = MACHINE.lock().await;
         let data = tempfile::tempdir().context("make a data folder")?;
         let mut options = Options::new(data.path(), Ports::free(workers)?);
         options.workers = workers;
@@ -34,7 +40,7 @@ impl Installation {
         };
         let api = stack.endpoints().api;
         let http = Client::builder().no_proxy().timeout(Duration::from_secs(20)).build()?;
-        Ok(Self { stack, api, http, _data: data })
+        Ok(Self { stack, api, http, _data: data, _machine: machine })
     }
 
     /// The sample job of the repository, in the installation's bucket.

@@ -26,12 +26,14 @@ use ez_testkit::tools::{Tool, free_port};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, MutexGuard, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 const BUCKET: &str = "live";
 const KEY: &str = "the-stream-key";
+/// A run that encodes needs the machine for itself: two at once would fall behind real time.
+static MACHINE: Mutex<()> = Mutex::const_new(());
 
 /// A rendition of the test ladder.
 pub(crate) fn video(name: &str, width: u32, height: u32, kbps: u64) -> VideoRendition {
@@ -74,10 +76,12 @@ pub(crate) struct Bucket {
     pub(crate) endpoint: String,
     _folder: tempfile::TempDir,
     _server: JoinSet<()>,
+    _machine: MutexGuard<'static, ()>,
 }
 
 impl Bucket {
     pub(crate) async fn start() -> Self {
+        let machine = MACHINE.lock().await;
         let folder = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -91,7 +95,7 @@ impl Bucket {
         server.spawn(async move {
             ez_local::s3::serve(listener, options, CancellationToken::new()).await.unwrap();
         });
-        Self { endpoint, _folder: folder, _server: server }
+        Self { endpoint, _folder: folder, _server: server, _machine: machine }
     }
 }
 

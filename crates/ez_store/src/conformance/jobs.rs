@@ -49,6 +49,7 @@ pub async fn listing_goes_from_newest_to_oldest(store: &dyn Store) {
             assert!(page.jobs.len() <= limit);
             seen.extend(page.jobs.iter().map(|stored| stored.job.id));
             pages += 1;
+            assert!(pages <= times.len(), "the listing goes round in circles");
             cursor = page.next;
             if cursor.is_none() {
                 break;

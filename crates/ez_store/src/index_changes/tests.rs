@@ -144,6 +144,13 @@ fn a_run_that_is_replaced_or_costs_more_is_ended_and_begun() {
     let mut job = new_job();
     job.admitted = 1;
     after(&mut job, &placed(), 1);
+    for epoch in [2, 3] {
+        let mut replaced = job.clone();
+        let run = Run { epoch: Epoch::new(epoch), worker: WORKER, incarnation: LIFE, ingest: None };
+        replaced.phase = Phase::Listening { run, since: at(2) };
+        let changes = index_changes(Some(&job), Some(&replaced));
+        assert_eq!(changes, [IndexChange::Timer(None), ENDED, began(epoch)]);
+    }
     let mut dearer = job.clone();
     dearer.cost_millicores = 900;
     let changes = index_changes(Some(&job), Some(&dearer));
