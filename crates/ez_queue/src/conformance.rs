@@ -39,6 +39,7 @@ macro_rules! queue_conformance {
             an_empty_queue_is_waited_on_and_no_longer_than_told
             a_waiting_consumer_is_woken_by_a_message
             what_is_not_acknowledged_comes_again_to_anybody
+            a_long_poll_does_not_delay_what_comes_again
             consumers_share_the_work
             an_acknowledgement_after_the_visibility_still_counts
             parked_messages_are_gone_and_counted_once
@@ -147,6 +148,19 @@ pub async fn what_is_not_acknowledged_comes_again_to_anybody(subject: &dyn Subje
         }
     }
     expect_nothing(subject, &*dying).await;
+}
+
+/// A consumer that is in the middle of a long wait gets it, too, and not only at the end of the wait.
+pub async fn a_long_poll_does_not_delay_what_comes_again(subject: &dyn Subject) {
+    let (dying, waiting) = (subject.consumer().await, subject.consumer().await);
+    dying.send(command(1)).await.expect("send");
+    assert_eq!(take_some(&*dying).await.len(), 1);
+    let begun = Instant::now();
+    let again = take(&*waiting, Duration::from_secs(12)).await;
+    assert_eq!(again.iter().map(|delivery| delivery.command).collect::<Vec<_>>(), [command(1)]);
+    let waited = begun.elapsed();
+    assert!(waited < subject.visibility() + Duration::from_secs(5), "it came after {waited:?}");
+    acknowledge_all(&*waiting, &again).await;
 }
 
 /// What is acknowledged in time is delivered to one of them only, and nothing is left over.

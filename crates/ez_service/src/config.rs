@@ -197,12 +197,25 @@ fn redacted<T: Serialize>(config: &T) -> String {
                 }
             }
             Value::Array(items) => items.iter_mut().for_each(hide),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+            Value::String(text) => {
+                if let Some(masked) = without_user_info(text) {
+                    *text = masked;
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
     let mut value = serde_json::to_value(config).unwrap_or_default();
     hide(&mut value);
     serde_json::to_string_pretty(&value).unwrap_or_default()
+}
+
+/// A URL whose user and password are hidden; `None` for a text that has none.
+fn without_user_info(text: &str) -> Option<String> {
+    let (scheme, rest) = text.split_once("://")?;
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let (_, host) = authority.rsplit_once('@')?;
+    Some(format!("{scheme}://***@{host}{path}"))
 }
 
 #[cfg(test)]
@@ -277,10 +290,11 @@ mod tests {
     #[test]
     fn printed_configuration_hides_secrets() {
         let config = Example {
-            redis: Redis { url: "redis://localhost".into(), password: "hunter2".into() },
+            redis: Redis { url: "redis://user:swordfish@localhost/0".into(), password: "hunter2".into() },
             ..Example::default()
         };
         let text = redacted(&config);
-        assert!(!text.contains("hunter2") && text.contains("redis://localhost"), "{text}");
+        assert!(!text.contains("hunter2") && !text.contains("swordfish"), "{text}");
+        assert!(text.contains("redis://***@localhost/0"), "{text}");
     }
 }

@@ -1,0 +1,173 @@
+//! What comes in: publishers, their media, and the picture that stands in while they are away.
+
+use std::time::Duration;
+
+use ez_contribution::flv;
+use ez_contribution::timeline::{Contribution, Event as Heard, FrameDuration, Output, Settings, Still};
+use ez_domain::lifecycle::RunOutcome;
+use ez_domain::units::FrameRate;
+use ez_ingest::{EndReason, Event as Ingested};
+
+use super::{Next, Over, Run, state, still};
+
+/// How long ffmpeg may refuse media before it counts as hung.
+pub(super) const ENCODER_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a gap waits for its still before it shows the last key frame; the segment in hand is late by
+/// as much.
+const STILL_PATIENCE: Duration = Duration::from_millis(250);
+/// Output frame rate when neither the request nor the contribution names one.
+const FALLBACK_RATE: (u32, u32) = (30, 1);
+
+impl Run {
+    pub(super) async fn on_ingest(&mut self, event: Ingested) -> Option<Over> {
+        if self.is_stopping {
+            return None;
+        }
+        let now = self.clock.now();
+        match event {
+            Ingested::PublishStarted { session, peer, encoder } => {
+                tracing::info!(%session, %peer, encoder, "a publisher was let in");
+                self.publisher = Some(session);
+                self.interrupted_at = None;
+                self.remark = None;
+                self.meter.publisher_started(now);
+                let duration = self.frame_duration();
+                let contribution =
+                    self.contribution.get_or_insert_with(|| Contribution::new(settings(duration)));
+                let output = contribution.publisher_started(now);
+                self.put_out(output).await
+            }
+            Ingested::Tag { session, tag } => {
+                if self.publisher != Some(session) {
+                    return None;
+                }
+                if tag.kind != flv::Kind::Script
+                    && self.period.is_none()
+                    && let Err(failure) = self.open_period().await
+                {
+                    return Some(RunOutcome::Failed { failure });
+                }
+                let contribution = self.contribution.as_mut()?;
+                let output = contribution.push(tag, now);
+                self.put_out(output).await
+            }
+            Ingested::PublishEnded { session, reason } => {
+                if self.publisher != Some(session) {
+                    return None;
+                }
+                self.on_publisher_gone(&reason, now).await
+            }
+            Ingested::Refused { peer, reason } => {
+                tracing::info!(%peer, ?reason, "a publisher was refused");
+                None
+            }
+        }
+    }
+
+    pub(super) async fn on_publisher_gone(&mut self, reason: &EndReason, now: Duration) -> Option<Over> {
+        tracing::info!(?reason, "the publisher is gone");
+        self.publisher = None;
+        self.meter.publisher_ended(now);
+        self.remark = Some(state::gone(reason));
+        let output = self.contribution.as_mut()?.publisher_ended(now);
+        let had_media = self.period.as_ref().is_some_and(|active| active.origin.is_some());
+        if had_media && self.spec.reconnect_seconds > 0 {
+            self.interrupted_at = Some(now);
+            return self.put_out(output).await;
+        }
+        self.close_period(Next::Wait);
+        None
+    }
+
+    /// Writes tags to ffmpeg and does what the contribution asks for.
+    pub(super) async fn put_out(&mut self, output: Output) -> Option<Over> {
+        for event in &output.events {
+            match event {
+                Heard::Anchored(anchored) => self.on_anchored(anchored.origin).await,
+                Heard::Unsupported(why) => {
+                    tracing::warn!(%why, "the contribution cannot be taken");
+                    self.remark = Some(why.to_string());
+                }
+                Heard::NeedsNewPeriod { from, to } => {
+                    tracing::info!(%from, %to, "the publisher's codec changed: a new period begins");
+                    self.close_period(Next::Recode);
+                }
+                Heard::StillWanted => self.order_still(),
+                Heard::FillingBegan => self.is_filling = true,
+                Heard::FillingEnded => self.is_filling = false,
+            }
+        }
+        let active = self.period.as_mut()?;
+        if output.tags.is_empty() || active.next.is_some() {
+            return None;
+        }
+        if !active.period.write(output.flv(), ENCODER_PATIENCE).await && active.next.is_none() {
+            return self.replace_period("ffmpeg takes no more media".to_owned());
+        }
+        None
+    }
+
+    pub(super) fn order_still(&self) {
+        let Some(gop) = self.contribution.as_ref().and_then(Contribution::last_gop) else { return };
+        let made = still::make(self.description.tools.ffmpeg.clone(), self.description.folder.clone(), gop);
+        let stills = self.stills.clone();
+        self.tasks.spawn(async move {
+            match made.await {
+                Ok(still) => drop(stills.send(still).await),
+                Err(error) => {
+                    tracing::warn!(error = format!("{error:#}"), "the gap shows the last key frame");
+                }
+            }
+        });
+    }
+
+    pub(super) async fn on_still(&mut self, still: Still) -> Option<Over> {
+        match self.contribution.as_mut()?.set_still(still, self.clock.now()) {
+            Ok(output) => self.put_out(output).await,
+            Err(error) => {
+                tracing::debug!(%error, "a still is not used");
+                None
+            }
+        }
+    }
+
+    pub(super) async fn tick(&mut self) -> Option<Over> {
+        let now = self.clock.now();
+        let output = self.contribution.as_mut()?.tick(now);
+        self.put_out(output).await
+    }
+
+    /// Rate of the renditions that follow the contribution, fixed for the life of the job.
+    pub(super) fn frame_rate(&self) -> FrameRate {
+        let fixed = self.spec.video.iter().all(|rendition| rendition.frame_rate.is_some());
+        let highest = self
+            .spec
+            .video
+            .iter()
+            .filter_map(|rendition| rendition.frame_rate)
+            .max_by(|left, right| left.as_f64().total_cmp(&right.as_f64()));
+        let announced = || {
+            let figures = self.contribution.as_ref()?.figures(self.clock.now());
+            let announced = figures.metadata.and_then(|metadata| metadata.frame_rate);
+            FrameRate::snapped(announced.or(figures.frames_per_second)?)
+        };
+        let fallback = FrameRate::new(FALLBACK_RATE.0, FALLBACK_RATE.1);
+        let chosen =
+            if fixed { highest } else { self.progress.borrow().frame_rate.or_else(announced).or(highest) };
+        chosen.or(fallback).unwrap_or_else(|| unreachable!("the fallback rate has no zero"))
+    }
+
+    pub(super) fn frame_duration(&self) -> FrameDuration {
+        duration_of(self.frame_rate())
+    }
+}
+
+pub(super) fn duration_of(rate: FrameRate) -> FrameDuration {
+    FrameDuration::from_rate(rate.numerator(), rate.denominator())
+        .or_else(|| FrameDuration::from_rate(FALLBACK_RATE.0, FALLBACK_RATE.1))
+        .unwrap_or_else(|| unreachable!("the fallback rate is between 1 and 240"))
+}
+
+pub(super) fn settings(frame_duration: FrameDuration) -> Settings {
+    Settings { still_patience: STILL_PATIENCE, ..Settings::new(frame_duration) }
+}

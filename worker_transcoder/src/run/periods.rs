@@ -1,0 +1,168 @@
+//! The periods of a run: one after the other, each published whole before the next one begins.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use ez_contribution::flv;
+use ez_contribution::timeline::Contribution;
+use ez_domain::fault::{Failure, Fault};
+use ez_domain::lifecycle::RunOutcome;
+use tokio::sync::oneshot;
+
+use super::contribution::{ENCODER_PATIENCE, duration_of, settings};
+use super::{Active, Next, Over, Run};
+use crate::origin::Message;
+use crate::period::{self, Event as Happened, Period};
+
+const FLV_HEADER: [u8; 13] = flv::header();
+
+impl Run {
+    pub(super) async fn on_anchored(&mut self, origin: Duration) {
+        let Some(active) = self.period.as_mut() else { return };
+        if active.origin.is_some() {
+            return;
+        }
+        active.origin = Some(origin);
+        active.last_closed = self.clock.now();
+        let message = Message::PeriodBegan {
+            local: active.period.local,
+            frame_rate: active.frame_rate,
+            wall_ms: self.clock.wall_ms(origin),
+        };
+        drop(self.to_origin.send(message).await);
+    }
+
+    pub(super) async fn open_period(&mut self) -> Result<(), Failure> {
+        let frame_rate = self.frame_rate();
+        let local = self.next_local;
+        self.next_local = self.next_local.saturating_add(1);
+        let setup = period::Setup {
+            local,
+            folder: self.description.folder.join(format!("period-{}-{local}", std::process::id())),
+            spec: Arc::clone(&self.spec),
+            frame_rate,
+            ffmpeg: self.description.tools.ffmpeg.clone(),
+            packager: self.description.tools.packager.clone(),
+        };
+        let started = Period::start(setup, self.happenings.clone(), &self.tasks).await;
+        let period = started.map_err(|error| {
+            Failure::retryable(Fault::Worker, format!("the encoder could not be started: {error:#}"))
+        })?;
+        period.write(Bytes::from_static(&FLV_HEADER), ENCODER_PATIENCE).await;
+        if let Some(contribution) = self.contribution.as_mut() {
+            contribution.set_frame_duration(duration_of(frame_rate));
+        }
+        let last_closed = self.clock.now();
+        self.period =
+            Some(Active { period, frame_rate, origin: None, last_closed, next: None, published: None });
+        Ok(())
+    }
+
+    /// Ends the input of the period; what follows is done when all of it is published.
+    pub(super) fn close_period(&mut self, next: Next) {
+        if let Some(active) = self.period.as_mut() {
+            if active.next.is_none() || next == Next::Wait {
+                active.next = Some(next);
+            }
+            if active.origin.is_some() {
+                active.period.finish();
+            } else {
+                active.period.kill();
+            }
+        } else if next == Next::Wait {
+            self.contribution = None;
+        }
+        if next == Next::Wait {
+            self.interrupted_at = None;
+        }
+    }
+
+    /// Kills a broken period and goes on in a new one, unless that happened too often.
+    pub(super) fn replace_period(&mut self, why: String) -> Option<Over> {
+        tracing::warn!(why, "the period is replaced");
+        if !self.restarts.allow(self.clock.now()) {
+            let failure =
+                Failure::retryable(Fault::Worker, format!("the encoder failed again and again: {why}"));
+            return Some(RunOutcome::Failed { failure });
+        }
+        self.remark = Some(why);
+        if let Some(active) = self.period.as_mut() {
+            active.next = Some(active.next.unwrap_or(Next::Replay));
+            active.period.kill();
+        }
+        None
+    }
+
+    pub(super) async fn on_period(&mut self, local: u32, event: Happened) -> Option<Over> {
+        let is_present = self.period.as_ref().is_some_and(|active| active.period.local == local);
+        match event {
+            Happened::Closed(file) => {
+                if let Some(active) = self.period.as_mut().filter(|_| is_present) {
+                    active.last_closed = self.clock.now();
+                }
+                drop(self.to_origin.send(Message::Closed { local, file }).await);
+                None
+            }
+            Happened::Progress(progress) => {
+                self.meter.progress(progress);
+                None
+            }
+            Happened::Ended { failure } => self.on_period_ended(local, failure).await,
+        }
+    }
+
+    pub(super) async fn on_period_ended(&mut self, local: u32, failure: Option<String>) -> Option<Over> {
+        let mut over = None;
+        let active = self.period.as_mut().filter(|active| active.period.local == local)?;
+        if active.next.is_none() {
+            over = self.replace_period(failure.unwrap_or_else(|| "ffmpeg ended by itself".to_owned()));
+        } else if let Some(why) = failure {
+            tracing::warn!(why, "a period did not end well");
+        }
+        let active = self.period.as_mut()?;
+        let (reply, published) = oneshot::channel();
+        active.published = Some(published);
+        if active.origin.is_some() {
+            drop(self.to_origin.send(Message::PeriodEnded { local, published: reply }).await);
+        } else {
+            let _ = reply.send(Duration::ZERO);
+        }
+        over
+    }
+
+    /// Everything of the closed period is published: goes on with what was to follow.
+    pub(super) async fn on_closed(&mut self, published: Duration) -> Option<Over> {
+        let active = self.period.take()?;
+        let folder =
+            self.description.folder.join(format!("period-{}-{}", std::process::id(), active.period.local));
+        if let Err(error) = tokio::fs::remove_dir_all(&folder).await {
+            tracing::warn!(%error, folder = %folder.display(), "a period's folder could not be removed");
+        }
+        if self.is_stopping {
+            return self.end_channel().await;
+        }
+        let from = match active.next.unwrap_or(Next::Wait) {
+            Next::Wait => {
+                if let Some(contribution) = self.contribution.take() {
+                    self.meter.forget(&contribution.figures(self.clock.now()));
+                }
+                self.is_filling = false;
+                if self.publisher.is_some() {
+                    // It came back while the period was being closed.
+                    let mut contribution = Contribution::new(settings(self.frame_duration()));
+                    drop(contribution.publisher_started(self.clock.now()));
+                    self.contribution = Some(contribution);
+                }
+                return None;
+            }
+            Next::Replay => active.origin.map(|origin| origin + published),
+            Next::Recode => None,
+        };
+        if let Err(failure) = self.open_period().await {
+            return Some(RunOutcome::Failed { failure });
+        }
+        let output = self.contribution.as_mut()?.begin_period(from, self.clock.now());
+        self.put_out(output).await
+    }
+}
