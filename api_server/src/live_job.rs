@@ -75,7 +75,10 @@ pub fn live_job(stored: &Stored, master_key: &MasterKey, playback: &Playback) ->
 pub(crate) const fn state(job: &Job) -> State {
     match job.phase {
         Phase::Pending { .. } | Phase::Assigned { .. } | Phase::Backoff { .. } => State::Created,
-        Phase::Listening { .. } | Phase::Interrupted { .. } | Phase::Stopping { .. } => State::Running,
+        Phase::Listening { .. }
+        | Phase::Interrupted { .. }
+        | Phase::Stopping { .. }
+        | Phase::Finishing { .. } => State::Running,
         Phase::Streaming { .. } => State::Streaming,
         Phase::Stopped { .. } | Phase::Failed { .. } | Phase::Deleting { .. } => State::Stopped,
     }

@@ -17,7 +17,7 @@ use crate::buckets::Buckets;
 use crate::hints::Hints;
 use crate::orders::Orders;
 use crate::poke::Poker;
-use crate::{intake, planner, removal, router, sweeper};
+use crate::{chores, intake, planner, router, sweeper};
 
 /// Longest time that background work may take to end after the shutdown began.
 const DRAIN_GRACE: Duration = Duration::from_secs(10);
@@ -60,8 +60,8 @@ pub struct Timing {
     pub outbox_every: Duration,
     /// Age from which a command in the outbox is taken for lost.
     pub outbox_age: Duration,
-    /// Longest time between two looks for media to remove.
-    pub removal_every: Duration,
+    /// Longest time between two looks for chores in the buckets.
+    pub chores_every: Duration,
 }
 
 impl Default for Timing {
@@ -75,7 +75,7 @@ impl Default for Timing {
             sweep_every: Duration::from_millis(500),
             outbox_every: Duration::from_secs(1),
             outbox_age: Duration::from_secs(5),
-            removal_every: Duration::from_secs(5),
+            chores_every: Duration::from_secs(5),
         }
     }
 }
@@ -114,7 +114,7 @@ pub async fn run(app: App, listener: TcpListener, shutdown: CancellationToken) -
     begin(&tasks, "outbox", intake::sweep_outbox(Arc::clone(&running), ended.clone()));
     begin(&tasks, "planner", planner::keep_planning(Arc::clone(&running), ended.clone()));
     begin(&tasks, "sweeper", sweeper::keep_sweeping(Arc::clone(&running), ended.clone()));
-    begin(&tasks, "removal", removal::keep_removing(Arc::clone(&running), ended.clone()));
+    begin(&tasks, "chores", chores::keep_doing(Arc::clone(&running), ended.clone()));
 
     let served = http::serve(listener, router::router(Arc::clone(&running)), ended).await;
     tasks.finish(DRAIN_GRACE).await;

@@ -13,13 +13,13 @@ use crate::poke::Poker;
 pub(crate) struct Hints {
     pub(crate) placement: Notify,
     pub(crate) sweep: Notify,
-    pub(crate) removal: Notify,
+    pub(crate) chores: Notify,
     pub(crate) poker: Poker,
 }
 
 impl Hints {
     pub(crate) fn new(poker: Poker) -> Self {
-        Self { placement: Notify::new(), sweep: Notify::new(), removal: Notify::new(), poker }
+        Self { placement: Notify::new(), sweep: Notify::new(), chores: Notify::new(), poker }
     }
 
     /// Follows up a committed change. `answering` is the worker whose heartbeat is being answered
@@ -28,7 +28,7 @@ impl Hints {
         for effect in effects {
             match effect {
                 Effect::RequestPlacement => self.placement.notify_one(),
-                Effect::RequestRemoval => self.removal.notify_one(),
+                Effect::RequestChore => self.chores.notify_one(),
                 Effect::TellWorker(worker) if Some(*worker) == answering => {}
                 Effect::TellWorker(worker) => self.poker.tell(*worker),
             }

@@ -2,7 +2,7 @@
 //! worker fell silent, and removes the media of deleted jobs.
 //!
 //! All state is in the store, so any number of instances may run side by side; what one holds in
-//! memory (addresses for pokes, stream-key verifiers, back-off of removals) is only a cache. Each
+//! memory (addresses for pokes, stream-key verifiers, back-off of chores) is only a cache. Each
 //! decision is `ez_domain::lifecycle::step` or `ez_domain::placement::plan`; this crate carries
 //! records to them and commits what they answer.
 //!
@@ -21,12 +21,12 @@ pub mod buckets;
 pub mod config;
 
 mod access;
+mod chores;
 mod hints;
 mod intake;
 mod orders;
 mod planner;
 mod poke;
-mod removal;
 mod router;
 mod routes;
 mod sweeper;

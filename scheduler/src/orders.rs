@@ -38,6 +38,7 @@ impl Orders {
             | Phase::Listening { .. }
             | Phase::Streaming { .. }
             | Phase::Interrupted { .. }
+            | Phase::Finishing { .. }
             | Phase::Backoff { .. }
             | Phase::Stopped { .. }
             | Phase::Failed { .. }

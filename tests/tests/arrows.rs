@@ -6,10 +6,11 @@ use ez_testkit::tools::workspace_root;
 use serde_json::Value;
 
 /// Tiers from the bottom up. A crate depends on lower tiers, or on what is named for its own.
-const TIERS: [&[&str]; 5] = [
+const TIERS: [&[&str]; 6] = [
     &["ez_domain", "ez_contribution", "ez_manifest"],
     &["ez_media", "ez_api"],
     &["ez_service", "ez_store", "ez_queue", "ez_objects", "ez_ingest", "ez_testkit"],
+    &["ez_origin"],
     &["api_server", "scheduler", "worker_app", "worker_transcoder", "key_server", "ez_local"],
     &["ez_e2e"],
 ];

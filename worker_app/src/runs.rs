@@ -159,7 +159,7 @@ impl Runs {
                 }
                 (None, RunAction::Run { spec, stream_key }) => {
                     let entry = if draining {
-                        Entry::ended(RunOutcome::Stopped)
+                        Entry::ended(RunOutcome::Left)
                     } else {
                         self.begin(
                             id,
@@ -171,7 +171,7 @@ impl Runs {
                     self.shared.beat_soon.notify_one();
                 }
                 (None, RunAction::Stop) => {
-                    table.entries.insert(id, Entry::ended(RunOutcome::Stopped));
+                    table.entries.insert(id, Entry::ended(RunOutcome::Left));
                     self.shared.beat_soon.notify_one();
                 }
             }
@@ -224,7 +224,7 @@ impl Runs {
         let port = self.shared.ports.adopt(rtmp_port);
         let entry = self.supervise(id, plan, port, Some(Process::Adopted(adopted)));
         if table.draining {
-            entry.wanted.send_if_modified(Wanted::stop);
+            entry.wanted.send_if_modified(Wanted::leave);
         }
         let attachment = Attachment { inbox: entry.inbox.clone() };
         table.remembered.remove(&id);
@@ -256,12 +256,12 @@ impl Runs {
         self.table().draining
     }
 
-    /// Takes no new run and ends all in order.
+    /// Takes no new run and ends all in order; their channels go on elsewhere.
     pub(crate) fn drain(&self) {
         let mut table = self.table();
         table.draining = true;
         for entry in table.entries.values() {
-            entry.wanted.send_if_modified(Wanted::stop);
+            entry.wanted.send_if_modified(Wanted::leave);
         }
         self.shared.beat_soon.notify_one();
     }

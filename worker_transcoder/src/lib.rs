@@ -3,7 +3,7 @@
 //! - [`run`] owns the run: one task that hears the RTMP listener, the worker, the children and the
 //!   origin, and decides.
 //! - [`period`] is one ffmpeg and one packager with the files they write.
-//! - [`origin`] uploads closed files, keeps the timeline and publishes the manifests.
+//! - `ez_origin` uploads closed files, keeps the timeline and publishes the manifests.
 //! - [`control`] speaks with `worker_app`.
 //!
 //! Invariants:
@@ -12,9 +12,7 @@
 //! - a run that sees a higher epoch in the store writes nothing any more.
 
 mod authorise;
-mod clock;
 mod control;
-mod origin;
 mod period;
 mod run;
 

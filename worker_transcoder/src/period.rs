@@ -16,10 +16,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
-use ez_domain::spec::{JobSpec, RenditionName};
+use ez_domain::spec::JobSpec;
 use ez_domain::units::FrameRate;
 use ez_media::layout::OutputLayout;
 use ez_media::progress::Progress;
+use ez_origin::ClosedFile;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -34,20 +35,6 @@ pub(crate) struct Setup {
     pub(crate) frame_rate: FrameRate,
     pub(crate) ffmpeg: PathBuf,
     pub(crate) packager: PathBuf,
-}
-
-/// A file that is complete.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ClosedFile {
-    pub(crate) path: PathBuf,
-    pub(crate) rendition: RenditionName,
-    pub(crate) kind: FileKind,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum FileKind {
-    Init,
-    Segment,
 }
 
 /// What happens in a period.
@@ -65,6 +52,8 @@ pub(crate) enum Event {
 #[derive(Debug)]
 pub(crate) struct Period {
     pub(crate) local: u32,
+    /// Where the children write.
+    pub(crate) folder: PathBuf,
     feed: Option<feed::Feed>,
     kill: CancellationToken,
     finish: watch::Sender<bool>,
@@ -86,7 +75,7 @@ impl Period {
         let kill = CancellationToken::new();
         let (finish, finishing) = watch::channel(false);
         let (feed, stdin) = feed::Feed::new();
-        let local = setup.local;
+        let (local, folder) = (setup.local, setup.folder.clone());
         let supervised = children::Supervision { setup, layout, fifo, kill: kill.clone(), finishing };
         tasks.spawn(async move {
             let told = events.clone();
@@ -94,7 +83,7 @@ impl Period {
             let failure = supervised.run(children, stdin, watched, &events).await;
             drop(told.send((local, Event::Ended { failure })).await);
         });
-        Ok(Self { local, feed: Some(feed), kill, finish })
+        Ok(Self { local, folder, feed: Some(feed), kill, finish })
     }
 
     /// Gives media to ffmpeg; waits while it does not keep up, at most `patience`.

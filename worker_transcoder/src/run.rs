@@ -11,6 +11,7 @@ mod restarts;
 mod startup;
 mod state;
 mod still;
+mod takeover;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,14 +23,14 @@ use ez_domain::lifecycle::RunOutcome;
 use ez_domain::spec::JobSpec;
 use ez_domain::units::FrameRate;
 use ez_ingest::{Event as Ingested, SessionId};
+use ez_origin::{Message, Playlists, Stopped};
+use ez_service::clock::RunClock;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::clock::RunClock;
 use crate::control::Status;
-use crate::origin::{self, Message, Stopped};
 use crate::period::{Event as Happened, Period};
 use figures::Meter;
 use restarts::Restarts;
@@ -42,6 +43,7 @@ struct Inputs {
     orders: mpsc::Receiver<ToTranscoder>,
     happened: mpsc::Receiver<(u32, Happened)>,
     made: mpsc::Receiver<Still>,
+    bridged: mpsc::Receiver<Still>,
     origin: JoinHandle<Result<(), Stopped>>,
     shutdown: CancellationToken,
 }
@@ -67,8 +69,15 @@ struct Active {
     last_closed: Duration,
     /// Set when it is being closed.
     next: Option<Next>,
-    /// Answers once everything of it is published.
-    published: Option<oneshot::Receiver<Duration>>,
+    /// Answers once the origin has all of its files: the length of its media.
+    ended: Option<oneshot::Receiver<Duration>>,
+}
+
+/// The run is ending by order.
+struct Leaving {
+    playlists: Playlists,
+    /// Answers once everything is published; asked when no period is open any more.
+    done: Option<oneshot::Receiver<()>>,
 }
 
 struct Run {
@@ -78,10 +87,13 @@ struct Run {
     tasks: TaskTracker,
     ingest_end: CancellationToken,
     to_origin: mpsc::Sender<Message>,
-    progress: watch::Receiver<origin::Progress>,
+    progress: watch::Receiver<ez_origin::Progress>,
     status: watch::Sender<Status>,
     happenings: mpsc::Sender<(u32, Happened)>,
     stills: mpsc::Sender<Still>,
+    /// Stills of what an earlier process of this run published.
+    bridges: mpsc::Sender<Still>,
+    has_taken_over: bool,
     contribution: Option<Contribution>,
     period: Option<Active>,
     publisher: Option<SessionId>,
@@ -91,7 +103,7 @@ struct Run {
     remark: Option<String>,
     restarts: Restarts,
     next_local: u32,
-    is_stopping: bool,
+    leaving: Option<Leaving>,
     meter: Meter,
 }
 
@@ -111,15 +123,20 @@ impl Run {
             let over = tokio::select! {
                 biased;
                 order = inputs.orders.recv() => match order {
-                    Some(ToTranscoder::Stop) => self.stop().await,
+                    Some(ToTranscoder::Stop) => self.begin_to_leave(Playlists::End).await,
+                    Some(ToTranscoder::Leave) => self.begin_to_leave(Playlists::Rest).await,
                     Some(ToTranscoder::Abandon) => Some(RunOutcome::Fenced { seen: self.description.epoch }),
                     None => None,
                 },
-                () = inputs.shutdown.cancelled(), if !self.is_stopping => self.stop().await,
+                () = inputs.shutdown.cancelled(), if self.leaving.is_none() => {
+                    self.begin_to_leave(Playlists::Rest).await
+                }
+                outcome = left(self.leaving.as_mut()) => Some(outcome),
                 ended = &mut inputs.origin => Some(origin_outcome(ended)),
                 Some((local, event)) = inputs.happened.recv() => self.on_period(local, event).await,
                 Some(still) = inputs.made.recv() => self.on_still(still).await,
-                published = closing(self.period.as_mut()) => self.on_closed(published).await,
+                Some(still) = inputs.bridged.recv() => self.on_bridge(still).await,
+                length = closing(self.period.as_mut()) => self.on_closed(length).await,
                 event = inputs.ingested.recv(), if takes_media => {
                     if let Some(event) = event {
                         self.on_ingest(event).await
@@ -128,7 +145,10 @@ impl Run {
                         None
                     }
                 }
-                Ok(()) = self.progress.changed() => None,
+                Ok(()) = self.progress.changed() => {
+                    self.on_progress();
+                    None
+                }
                 _ = each_second.tick() => self.each_second(),
                 () = tokio::time::sleep_until(wakeup) => self.tick().await,
             };
@@ -145,7 +165,7 @@ impl Run {
     /// is still on its way is read and dropped.
     fn takes_media(&self) -> bool {
         let is_closing = self.period.as_ref().is_some_and(|active| active.next.is_some());
-        self.is_stopping || (self.progress.borrow().ready && !is_closing)
+        self.leaving.is_some() || (self.progress.borrow().ready && !is_closing)
     }
 
     fn wakeup(&self) -> tokio::time::Instant {
@@ -157,29 +177,32 @@ impl Run {
         }
     }
 
-    async fn stop(&mut self) -> Option<Over> {
-        if self.is_stopping {
+    /// Takes no more media, lets the period end, and has the rest published.
+    async fn begin_to_leave(&mut self, playlists: Playlists) -> Option<Over> {
+        if let Some(leaving) = self.leaving.as_mut() {
+            // Told to leave and then to end: what can still be done is done, else the scheduler ends them.
+            if playlists == Playlists::End && leaving.done.is_none() {
+                leaving.playlists = playlists;
+            }
             return None;
         }
-        tracing::info!("stopping");
-        self.is_stopping = true;
+        tracing::info!(?playlists, "stopping");
+        self.leaving = Some(Leaving { playlists, done: None });
         self.ingest_end.cancel();
         if self.period.is_some() {
             self.close_period(Next::Wait);
-            return None;
+        } else {
+            self.leave().await;
         }
-        self.end_channel().await
+        None
     }
 
-    /// Ends the playlists; the state may say `stopped` only after that.
-    async fn end_channel(&mut self) -> Option<Over> {
-        let (done, ended) = oneshot::channel();
-        drop(self.to_origin.send(Message::End { done }).await);
-        match ended.await {
-            Ok(()) => Some(RunOutcome::Stopped),
-            // The origin has given up; its own outcome comes through its task.
-            Err(_) => None,
-        }
+    /// Asks the origin to publish what is left; the run is over only after that.
+    async fn leave(&mut self) {
+        let Some(leaving) = self.leaving.as_mut() else { return };
+        let (done, published) = oneshot::channel();
+        leaving.done = Some(published);
+        drop(self.to_origin.send(Message::Leave { playlists: leaving.playlists, done }).await);
     }
 
     fn each_second(&mut self) -> Option<Over> {
@@ -209,7 +232,7 @@ impl Run {
                 host: self.description.public_host.clone(),
                 port: self.description.rtmp_port,
             },
-            is_stopping: self.is_stopping,
+            is_stopping: self.leaving.is_some(),
             is_ready: self.progress.borrow().ready,
             has_publisher: self.publisher.is_some(),
             is_filling: self.is_filling,
@@ -219,6 +242,7 @@ impl Run {
                 .as_ref()
                 .is_some_and(|active| self.progress.borrow().newest_period == active.period.local),
             remark: self.remark.as_deref(),
+            trouble: self.progress.borrow().trouble.clone(),
         };
         let state = view.state();
         let now = self.clock.now();
@@ -237,13 +261,24 @@ impl Run {
 
 /// The answer of the origin to the end of a period; pends while none is awaited.
 async fn closing(active: Option<&mut Active>) -> Duration {
-    match active.and_then(|active| active.published.as_mut()) {
-        Some(published) => match published.await {
-            Ok(published) => published,
+    match active.and_then(|active| active.ended.as_mut()) {
+        Some(ended) => match ended.await {
+            Ok(length) => length,
             // The origin is gone; its task tells why.
             Err(_) => std::future::pending().await,
         },
         None => std::future::pending().await,
+    }
+}
+
+/// The answer of the origin to the end of the run; pends while none is awaited.
+async fn left(leaving: Option<&mut Leaving>) -> RunOutcome {
+    let Some(Leaving { playlists, done: Some(done) }) = leaving else { return std::future::pending().await };
+    match done.await {
+        Ok(()) if *playlists == Playlists::End => RunOutcome::Stopped,
+        Ok(()) => RunOutcome::Left,
+        // The origin is gone; its task tells why.
+        Err(_) => std::future::pending().await,
     }
 }
 

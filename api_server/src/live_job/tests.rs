@@ -64,7 +64,7 @@ fn report(job: &Job, state: RunState) -> Job {
 
 fn listening(job: &Job, host: &str) -> Job {
     let ingest = Ingest { host: host.to_owned(), port: 1936 };
-    report(job, RunState::Listening { ingest, reason: "waits for a publisher".to_owned() })
+    report(job, RunState::Listening { ingest, reason: "waits for a publisher".to_owned(), fault: None })
 }
 
 fn shown_with(job: &Job, statistics: Option<(Timestamp, &str)>, now: u64) -> LiveJob {

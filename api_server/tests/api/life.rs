@@ -66,7 +66,7 @@ async fn the_whole_life() {
     let answer = api.send("DELETE", &path).await;
     assert_eq!((answer.status.as_u16(), &answer.json()["Delete"]), (202, &json!(true)));
     assert_eq!(api.send("DELETE", &path).await.status, 202, "asked again while it is being removed");
-    assert_eq!(api.store.removals(10).await.unwrap(), [id]);
+    assert_eq!(api.store.chores(10).await.unwrap(), [id]);
     for verb in ["stop", "resume"] {
         api.send("PUT", &format!("{path}/{verb}")).await.problem(409);
     }

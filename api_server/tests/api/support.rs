@@ -157,7 +157,7 @@ impl Api {
         };
         let epoch = job.last_epoch;
         let ingest = Ingest { host: "203.0.113.7".to_owned(), port: 1936 };
-        let state = RunState::Listening { ingest, reason: "waits for a publisher".to_owned() };
+        let state = RunState::Listening { ingest, reason: "waits for a publisher".to_owned(), fault: None };
         self.apply(id, Event::Reported { epoch, state }).await;
         epoch
     }

@@ -202,6 +202,8 @@ pub enum FromTranscoder {
 pub enum ToTranscoder {
     /// Drain the uploads, end the playlists, then exit.
     Stop,
+    /// Drain the uploads, leave the playlists open for the next run, then exit.
+    Leave,
     /// Exit at once and leave the public playlists alone: another run owns the channel.
     Abandon,
 }

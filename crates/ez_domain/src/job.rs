@@ -148,6 +148,13 @@ pub enum Phase {
         /// Until when the worker must have confirmed.
         deadline: Timestamp,
     },
+    /// No run is left to end the playlists: a scheduler does it.
+    Finishing {
+        /// The epoch under which they are ended.
+        epoch: Epoch,
+        /// Since when.
+        since: Timestamp,
+    },
     /// A run failed; the next one waits a little.
     Backoff {
         /// When the job may be placed again.
@@ -183,6 +190,7 @@ pub enum PhaseName {
     Streaming,
     Interrupted,
     Stopping,
+    Finishing,
     Backoff,
     Stopped,
     Failed,
@@ -199,6 +207,7 @@ impl PhaseName {
             Self::Streaming => "streaming",
             Self::Interrupted => "interrupted",
             Self::Stopping => "stopping",
+            Self::Finishing => "finishing",
             Self::Backoff => "backoff",
             Self::Stopped => "stopped",
             Self::Failed => "failed",
@@ -239,6 +248,7 @@ impl Phase {
             Self::Streaming { .. } => PhaseName::Streaming,
             Self::Interrupted { .. } => PhaseName::Interrupted,
             Self::Stopping { .. } => PhaseName::Stopping,
+            Self::Finishing { .. } => PhaseName::Finishing,
             Self::Backoff { .. } => PhaseName::Backoff,
             Self::Stopped { .. } => PhaseName::Stopped,
             Self::Failed { .. } => PhaseName::Failed,
@@ -255,6 +265,7 @@ impl Phase {
             | Self::Interrupted { run, .. }
             | Self::Stopping { run, .. } => Some(run),
             Self::Pending { .. }
+            | Self::Finishing { .. }
             | Self::Backoff { .. }
             | Self::Stopped { .. }
             | Self::Failed { .. }
@@ -271,6 +282,7 @@ impl Phase {
             | Self::Listening { .. }
             | Self::Streaming { .. }
             | Self::Interrupted { .. }
+            | Self::Finishing { .. }
             | Self::Stopped { .. }
             | Self::Failed { .. }
             | Self::Deleting { .. } => None,
@@ -337,7 +349,10 @@ impl Job {
     pub const fn public_state(&self) -> &'static str {
         match self.phase {
             Phase::Pending { .. } | Phase::Assigned { .. } | Phase::Backoff { .. } => "created",
-            Phase::Listening { .. } | Phase::Interrupted { .. } | Phase::Stopping { .. } => "running",
+            Phase::Listening { .. }
+            | Phase::Interrupted { .. }
+            | Phase::Stopping { .. }
+            | Phase::Finishing { .. } => "running",
             Phase::Streaming { .. } => "streaming",
             Phase::Stopped { .. } | Phase::Failed { .. } | Phase::Deleting { .. } => "stopped",
         }

@@ -10,7 +10,8 @@
 //! - a run holds capacity exactly while its phase names it;
 //! - the epoch of a job never falls, and each run has a higher one than the run before;
 //! - a report or a lapsed lease that carries another epoch than the present run changes nothing;
-//! - a job that is to be stopped and whose worker is gone ends in `Stopped`.
+//! - a job that is to be stopped and whose worker is gone ends in `Stopped`, after a scheduler has
+//!   ended its playlists under an epoch of their own.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
@@ -18,7 +19,7 @@ mod event;
 
 use serde::{Deserialize, Serialize};
 
-use crate::fault::Failure;
+use crate::fault::{Failure, Fault};
 use crate::id::{Epoch, Incarnation, WorkerId};
 use crate::job::{DatedFailure, HISTORY_LENGTH, Ingest, Job, Phase, PhaseName, Transition};
 use crate::units::Timestamp;
@@ -75,6 +76,13 @@ pub enum Event {
     },
     /// A deadline of the phase may have passed.
     Tick,
+    /// A scheduler ended the playlists, or found that it cannot.
+    PlaylistsEnded {
+        /// The epoch under which it did.
+        epoch: Epoch,
+        /// Why they could not be ended.
+        failure: Option<Failure>,
+    },
     /// The media of a deleted job has been removed.
     MediaRemoved,
 }
@@ -91,11 +99,17 @@ pub enum RunState {
         ingest: Ingest,
         /// What it waits for, in words for people.
         reason: String,
+        /// Who has to act, when somebody has to.
+        #[serde(default)]
+        fault: Option<Fault>,
     },
     /// Segments are being committed.
     Streaming {
         /// Where publishers reach it.
         ingest: Ingest,
+        /// What is wrong though the channel goes on.
+        #[serde(default)]
+        trouble: Option<Failure>,
     },
     /// The publisher is away.
     Interrupted {
@@ -121,6 +135,8 @@ pub enum RunState {
 pub enum RunOutcome {
     /// As ordered; the playlists are ended.
     Stopped,
+    /// As ordered, or because the worker leaves; the playlists rest as they are.
+    Left,
     /// The worker could not take it.
     Rejected {
         /// Why.
@@ -145,8 +161,8 @@ pub enum Effect {
     RequestPlacement,
     /// The set of runs of this worker changed: make it ask for the new one.
     TellWorker(WorkerId),
-    /// The job's media can be removed.
-    RequestRemoval,
+    /// The job's bucket can be tidied: playlists ended, or media removed.
+    RequestChore,
 }
 
 /// The answer to an event.
@@ -187,6 +203,9 @@ pub fn step(job: &Job, event: &Event, now: Timestamp) -> Outcome {
         Event::Reported { epoch, state } => event::reported::apply(job, *epoch, state, now),
         Event::LeaseLapsed { epoch } => event::lease_lapsed::apply(job, *epoch, now),
         Event::Tick => event::tick::apply(job, now),
+        Event::PlaylistsEnded { epoch, failure } => {
+            event::playlists_ended::apply(job, *epoch, failure.as_ref(), now)
+        }
         Event::MediaRemoved => event::media_removed::apply(job),
     }
 }
@@ -199,17 +218,36 @@ fn enter(job: &Job, phase: Phase, reason: impl Into<String>, now: Timestamp) -> 
     next
 }
 
+/// The job in a new phase, and who has to act.
+fn enter_because(job: &Job, phase: Phase, reason: &str, fault: Option<Fault>, now: Timestamp) -> Job {
+    let mut next = job.clone();
+    record(&mut next, &phase, reason.to_owned(), fault, now);
+    next.phase = phase;
+    next
+}
+
+/// A job without a run that shall be off: what it has published must be ended first.
+fn switched_off(job: &Job, now: Timestamp) -> (Job, Vec<Effect>) {
+    if job.last_epoch == Epoch::default() {
+        return (enter(job, Phase::Stopped { since: now }, "stopped by the user", now), Vec::new());
+    }
+    let epoch = job.last_epoch.next();
+    let finishing = Phase::Finishing { epoch, since: now };
+    let mut next = enter(job, finishing, "stopped by the user; the playlists are being ended", now);
+    next.last_epoch = epoch;
+    (next, vec![Effect::RequestChore])
+}
+
 /// The job in a new phase because of a failure.
 fn enter_failed(job: &Job, phase: Phase, failure: &Failure, now: Timestamp) -> Job {
     let mut next = job.clone();
-    record(&mut next, &phase, failure.reason.clone(), Some(failure), now);
+    record(&mut next, &phase, failure.reason.clone(), Some(failure.fault), now);
     next.phase = phase;
     next.last_failure = Some(DatedFailure { at: now, failure: failure.clone() });
     next
 }
 
-fn record(job: &mut Job, phase: &Phase, reason: String, failure: Option<&Failure>, now: Timestamp) {
-    let fault = failure.map(|failure| failure.fault);
+fn record(job: &mut Job, phase: &Phase, reason: String, fault: Option<Fault>, now: Timestamp) {
     job.history.push(Transition { at: now, phase: phase.name(), reason, fault });
     let surplus = job.history.len().saturating_sub(HISTORY_LENGTH);
     job.history.drain(..surplus);

@@ -25,6 +25,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::uri;
+
 mod append;
 mod bitrate;
 mod error;
@@ -135,6 +137,28 @@ impl Timeline {
     /// Periods in the window, oldest first; the last may be open and without media.
     pub fn periods(&self) -> &[Period] {
         &self.periods
+    }
+
+    /// The period that is open: media may be appended to it.
+    pub fn open_period_id(&self) -> Option<PeriodId> {
+        self.periods.last().filter(|period| !period.closed).map(|period| period.id)
+    }
+
+    /// Whether this name was ever given to a period.
+    pub fn has_opened(&self, id: PeriodId) -> bool {
+        id.epoch < self.epoch || (id.epoch == self.epoch && id.number < self.next_number)
+    }
+
+    /// URIs of all objects in the window, relative to the job's prefix.
+    pub fn uris(&self) -> impl Iterator<Item = String> {
+        self.periods.iter().flat_map(|period| {
+            let tracks = self.ladder.iter().zip(&period.tracks);
+            tracks.flat_map(|(rendition, track)| {
+                let init = track.declared.then(|| uri::init(period.id, &rendition.name));
+                let media = track.entries.iter().filter(|entry| !entry.is_gap());
+                init.into_iter().chain(media.map(|entry| uri::segment(period.id, &rendition.name, entry.t)))
+            })
+        })
     }
 
     /// MEDIA-SEQUENCE of a rendition's first kept entry.

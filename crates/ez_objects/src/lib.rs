@@ -20,6 +20,7 @@ pub mod conformance;
 pub mod dice;
 pub mod error;
 pub mod fence;
+pub mod health;
 pub mod immutable;
 pub mod memory;
 pub mod object;

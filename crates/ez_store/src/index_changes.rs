@@ -25,8 +25,8 @@ pub enum IndexChange {
     Outbox(bool),
     /// The phase has this deadline, or none.
     Timer(Option<Timestamp>),
-    /// Media waits to be removed since then, or no longer does.
-    Removal(Option<Timestamp>),
+    /// The bucket waits for a chore since then, or no longer does.
+    Chore(Option<Timestamp>),
     /// A run no longer holds capacity, a lease and figures.
     RunEnded {
         /// Where it was.
@@ -56,8 +56,8 @@ pub fn index_changes(old: Option<&Job>, new: Option<&Job>) -> Vec<IndexChange> {
     if let Some(moved) = changed(old, new, |job| job.phase.wakes_at()) {
         changes.push(IndexChange::Timer(moved));
     }
-    if let Some(moved) = changed(old, new, removable_since) {
-        changes.push(IndexChange::Removal(moved));
+    if let Some(moved) = changed(old, new, chore_since) {
+        changes.push(IndexChange::Chore(moved));
     }
     run_changes(old, new, &mut changes);
     changes
@@ -110,6 +110,7 @@ fn queued_since(job: &Job) -> Option<Timestamp> {
         | Phase::Streaming { .. }
         | Phase::Interrupted { .. }
         | Phase::Stopping { .. }
+        | Phase::Finishing { .. }
         | Phase::Backoff { .. }
         | Phase::Stopped { .. }
         | Phase::Failed { .. }
@@ -122,9 +123,9 @@ fn outbox_command(job: &Job) -> Option<u64> {
     job.is_in_outbox().then_some(job.generation)
 }
 
-fn removable_since(job: &Job) -> Option<Timestamp> {
+fn chore_since(job: &Job) -> Option<Timestamp> {
     match &job.phase {
-        Phase::Deleting { since, .. } => Some(*since),
+        Phase::Finishing { since, .. } | Phase::Deleting { since, .. } => Some(*since),
         Phase::Pending { .. }
         | Phase::Assigned { .. }
         | Phase::Listening { .. }

@@ -180,8 +180,8 @@ impl Store for RedisStore {
         Ok(ripe.into_iter().filter_map(|(id, run)| Some((id, records::epoch_of_run(&run)?))).collect())
     }
 
-    async fn removals(&self, limit: usize) -> Result<Vec<JobId>, StoreError> {
-        self.waiting_removals(limit).await
+    async fn chores(&self, limit: usize) -> Result<Vec<JobId>, StoreError> {
+        self.waiting_chores(limit).await
     }
 
     async fn register_worker(&self, worker: &WorkerRecord) -> Result<(), StoreError> {

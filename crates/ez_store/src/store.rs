@@ -160,7 +160,7 @@ pub trait Store: Send + Sync {
     async fn list(&self, cursor: Option<&str>, limit: usize) -> Result<Page, StoreError>;
 
     /// Replaces `old` (read at `version`) by `new` and moves the indexes: queue, lease, timers,
-    /// outbox, removals, the worker's load and runs. `Ok(false)` when the version or the guard does
+    /// outbox, chores, the worker's load and runs. `Ok(false)` when the version or the guard does
     /// not hold; the caller reads again. A new run's lease begins here.
     async fn commit(
         &self,
@@ -185,8 +185,8 @@ pub trait Store: Send + Sync {
     /// Jobs and epochs whose lease has lapsed.
     async fn lapsed(&self, limit: usize) -> Result<Vec<(JobId, Epoch)>, StoreError>;
 
-    /// Jobs whose media waits to be removed.
-    async fn removals(&self, limit: usize) -> Result<Vec<JobId>, StoreError>;
+    /// Jobs whose bucket waits for a chore: playlists to end, or media to remove.
+    async fn chores(&self, limit: usize) -> Result<Vec<JobId>, StoreError>;
 
     /// Registers a worker, or its new life. Runs of an older life keep their leases and lapse.
     /// `load`, `runs` and the times of the record are the store's own and ignored.

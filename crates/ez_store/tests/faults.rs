@@ -273,7 +273,7 @@ async fn the_audit_finds_each_kind_of_damage() {
         ("outbox", vec!["ZREM", "outbox", &waits], vec!["ZADD", "outbox", "5", &waits]),
         ("outbox", vec!["ZADD", "outbox", "5", &run], vec!["ZREM", "outbox", &run]),
         ("timers", vec!["ZADD", "timers", "5", &waits], vec!["ZREM", "timers", &waits]),
-        ("removals", vec!["ZADD", "removals", "5", &waits], vec!["ZREM", "removals", &waits]),
+        ("chores", vec!["ZADD", "chores", "5", &waits], vec!["ZREM", "chores", &waits]),
         ("job_stats", vec!["HSET", "job_stats", &waits, "1|5|{}"], vec!["HDEL", "job_stats", &waits]),
         ("runs", vec!["HSET", "runs", &stranger, "x"], vec!["HDEL", "runs", &stranger]),
         ("leases", vec!["ZREM", "leases", &run], vec!["ZADD", "leases", "5", &run]),

@@ -40,8 +40,8 @@ fn state() -> impl Strategy<Value = RunState> {
     let failure = |retryable| Failure { fault: Fault::Worker, reason: "broke".into(), retryable };
     prop_oneof![
         Just(RunState::Starting),
-        Just(RunState::Listening { ingest: ingest(), reason: "waits".into() }),
-        Just(RunState::Streaming { ingest: ingest() }),
+        Just(RunState::Listening { ingest: ingest(), reason: "waits".into(), fault: None }),
+        Just(RunState::Streaming { ingest: ingest(), trouble: None }),
         Just(RunState::Interrupted { ingest: ingest(), reason: "gone".into() }),
         Just(exited(RunOutcome::Stopped)),
         Just(exited(RunOutcome::Failed { failure: failure(true) })),

@@ -43,7 +43,7 @@ pub(crate) fn quick() -> Timing {
         outbox_every: Duration::from_millis(100),
         // Beyond any test, unless it is about the outbox.
         outbox_age: Duration::from_secs(3600),
-        removal_every: Duration::from_millis(200),
+        chores_every: Duration::from_millis(200),
     }
 }
 

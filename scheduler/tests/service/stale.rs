@@ -61,8 +61,8 @@ impl Store for LooksEmpty {
     async fn lapsed(&self, limit: usize) -> Result<Vec<(JobId, Epoch)>, StoreError> {
         self.0.lapsed(limit).await
     }
-    async fn removals(&self, limit: usize) -> Result<Vec<JobId>, StoreError> {
-        self.0.removals(limit).await
+    async fn chores(&self, limit: usize) -> Result<Vec<JobId>, StoreError> {
+        self.0.chores(limit).await
     }
     async fn register_worker(&self, worker: &WorkerRecord) -> Result<(), StoreError> {
         self.0.register_worker(worker).await

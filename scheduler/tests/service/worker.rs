@@ -113,11 +113,11 @@ pub(crate) fn ingest() -> Ingest {
 }
 
 pub(crate) fn listening() -> RunState {
-    RunState::Listening { ingest: ingest(), reason: "waits for a publisher".to_owned() }
+    RunState::Listening { ingest: ingest(), reason: "waits for a publisher".to_owned(), fault: None }
 }
 
 pub(crate) fn streaming() -> RunState {
-    RunState::Streaming { ingest: ingest() }
+    RunState::Streaming { ingest: ingest(), trouble: None }
 }
 
 pub(crate) fn exited() -> RunState {

@@ -31,8 +31,11 @@ pub(super) use link::{Link, Message};
 pub(super) use seen::Seen;
 pub(super) use wanted::Wanted;
 
-/// Time to drain the uploads and end the playlists; the scheduler gives the worker 60 s.
-const STOP_GRACE: Duration = Duration::from_secs(45);
+/// Time to drain the uploads when the worker itself goes.
+const LEAVE_GRACE: Duration = Duration::from_secs(45);
+/// Time to drain the uploads and end the playlists: as long as the spool of a store that was away may
+/// last. The scheduler waits as long as it hears of it.
+const STOP_GRACE: Duration = Duration::from_secs(660);
 /// Time to go after being abandoned.
 const ABANDON_GRACE: Duration = Duration::from_secs(5);
 /// Time from the last word to the end of the process.
@@ -238,17 +241,24 @@ impl Supervisor {
 
     /// Tells the transcoder what is wanted, as soon as there is a way to.
     fn pass_on(&mut self, process: &Process) {
-        let (stop, abandon) = {
+        let (stop, leave, urgent, abandon) = {
             let wanted = self.wanted.borrow_and_update();
-            (wanted.is_stopped(), wanted.is_abandoned())
+            (wanted.is_stopped(), wanted.is_ending(), wanted.is_urgent(), wanted.is_abandoned())
         };
         let order = if abandon {
             self.kill_after(ABANDON_GRACE, "it did not end within 5 s of being abandoned");
             ToTranscoder::Abandon
-        } else if stop {
-            let stop_by = *self.stop_by.get_or_insert_with(|| Instant::now() + STOP_GRACE);
-            self.kill_at(stop_by, "it did not end within 45 s of being stopped");
-            ToTranscoder::Stop
+        } else if leave {
+            let (grace, why) = if urgent {
+                (LEAVE_GRACE, "it did not end within 45 s of being told to leave")
+            } else {
+                (STOP_GRACE, "it did not end within 11 min of being stopped")
+            };
+            let by = Instant::now() + grace;
+            let stop_by = self.stop_by.map_or(by, |present| present.min(by));
+            self.stop_by = Some(stop_by);
+            self.kill_at(stop_by, why);
+            if stop { ToTranscoder::Stop } else { ToTranscoder::Leave }
         } else {
             return;
         };
@@ -314,7 +324,7 @@ impl Supervisor {
         let (abandoned, stopped, segment_seconds) = {
             let wanted = self.wanted.borrow();
             let segment_seconds = wanted.plan().map(|plan| plan.spec.segment_seconds);
-            (wanted.is_abandoned(), wanted.is_stopped(), segment_seconds)
+            (wanted.is_abandoned(), wanted.is_ending(), segment_seconds)
         };
         // A stop goes on in the next process: uploads are still to be drained and playlists ended.
         let stop_is_over = self.stop_by.is_some_and(|by| by <= now);

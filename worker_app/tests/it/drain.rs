@@ -20,13 +20,13 @@ async fn a_drain_ends_all_runs_tells_and_says_goodbye() {
     }
     host.signal(Signal::SIGTERM);
     assert_eq!(host.ended().await.code(), Some(0), "{}", host.log());
-    let stops = host.diary().iter().filter(|line| line.starts_with("stop ")).count();
-    assert_eq!(stops, 2);
+    let leaves = host.diary().iter().filter(|line| line.starts_with("leave ")).count();
+    assert_eq!(leaves, 2);
     let book = scheduler.book();
-    let stopped = RunState::Exited { outcome: RunOutcome::Stopped, committed_segments: 7 };
+    let left = RunState::Exited { outcome: RunOutcome::Left, committed_segments: 7 };
     for order in &orders {
         let told = book.beats.iter().any(|(_, beat)| {
-            beat.draining && beat.runs.iter().any(|run| run.job == order.job && run.state == stopped)
+            beat.draining && beat.runs.iter().any(|run| run.job == order.job && run.state == left)
         });
         assert!(told, "{:?}", book.beats);
     }
@@ -53,7 +53,7 @@ async fn a_draining_worker_takes_no_run_and_still_answers() {
     let new = run(new_job(), 1);
     scheduler.order(vec![old.clone(), new.clone()]);
     let state = reported(&scheduler, &new, "an answer", |_| true).await;
-    assert_eq!(state, RunState::Exited { outcome: RunOutcome::Stopped, committed_segments: 0 });
+    assert_eq!(state, RunState::Exited { outcome: RunOutcome::Left, committed_segments: 0 });
     assert_eq!(host.get("/healthz").await.unwrap().0, 200);
     assert_eq!(host.starts(), 1);
     // The operator asks twice: the worker goes at once and leaves the run to the next one.
@@ -74,5 +74,5 @@ async fn a_drain_does_not_wait_for_a_scheduler_that_is_away() {
     host.signal(Signal::SIGTERM);
     assert_eq!(host.ended().await.code(), Some(0));
     assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
-    assert!(host.diary().iter().any(|line| line.starts_with("stop ")));
+    assert!(host.diary().iter().any(|line| line.starts_with("leave ")));
 }

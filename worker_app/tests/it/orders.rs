@@ -57,7 +57,7 @@ async fn a_run_is_started_reported_stopped_and_forgotten() {
     let order = run(new_job(), 4);
     scheduler.order(vec![order.clone()]);
     let state = reported(&scheduler, &order, "a stream", is_streaming).await;
-    let RunState::Streaming { ingest } = state else { unreachable!() };
+    let RunState::Streaming { ingest, .. } = state else { unreachable!() };
     assert_eq!((ingest.host.as_str(), ingest.port), ("127.0.0.1", host.rtmp_base));
     assert_eq!(scheduler.status(&order).unwrap().statistics.ingress_kbps, 2500);
 
@@ -125,7 +125,7 @@ async fn a_run_that_is_not_listed_is_abandoned_and_another_takes_its_place() {
     let pid = host.transcoder_pid().await;
     scheduler.order(vec![new.clone()]);
     let state = reported(&scheduler, &new, "the new stream", is_streaming).await;
-    let RunState::Streaming { ingest } = state else { unreachable!() };
+    let RunState::Streaming { ingest, .. } = state else { unreachable!() };
     assert_ne!(ingest.port, host.rtmp_base, "the old one may still hold its port");
     eventually(PATIENCE, "the old run's end", || async {
         if lives(pid) || scheduler.status(&old).is_some() { Err("there") } else { Ok(()) }
@@ -163,7 +163,7 @@ async fn a_stop_for_an_unknown_run_is_answered_with_its_end() {
     let order = stop(&run(new_job(), 9));
     scheduler.order(vec![order.clone()]);
     let state = reported(&scheduler, &order, "its end", has_exited).await;
-    assert_eq!(state, RunState::Exited { outcome: RunOutcome::Stopped, committed_segments: 0 });
+    assert_eq!(state, RunState::Exited { outcome: RunOutcome::Left, committed_segments: 0 });
     scheduler.order(Vec::new());
     forgotten(&scheduler).await;
     assert_eq!(host.starts(), 0);
@@ -188,7 +188,7 @@ async fn ports_of_others_are_passed_over_and_a_full_host_refuses() {
     let mut refusals = Vec::new();
     for state in states {
         match state {
-            RunState::Streaming { ingest } => ports.push(ingest.port),
+            RunState::Streaming { ingest, .. } => ports.push(ingest.port),
             RunState::Exited { outcome: RunOutcome::Rejected { reason }, .. } => refusals.push(reason),
             other => panic!("{other:?}"),
         }

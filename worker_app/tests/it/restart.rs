@@ -37,7 +37,7 @@ async fn a_killed_worker_takes_its_transcoders_up_again() {
     let other = run(new_job(), 1);
     scheduler.order(vec![order.clone(), other.clone()]);
     let state = reported(&scheduler, &other, "another stream", is_streaming).await;
-    let RunState::Streaming { ingest } = state else { unreachable!() };
+    let RunState::Streaming { ingest, .. } = state else { unreachable!() };
     assert_eq!(ingest.port, host.rtmp_base + 1);
     assert_eq!(host.starts(), 2, "one a run");
 

@@ -114,8 +114,11 @@ impl Actor {
             say(&mut stream, &status(RunState::Exited { outcome, committed_segments: 5 }))?;
             return Some(1);
         }
-        let mut state =
-            RunState::Listening { ingest: self.ingest(), reason: "waiting for a publisher".into() };
+        let mut state = RunState::Listening {
+            ingest: self.ingest(),
+            reason: "waiting for a publisher".into(),
+            fault: None,
+        };
         loop {
             say(&mut stream, &status(state))?;
             match orders.recv_timeout(Duration::from_millis(100)) {
@@ -125,14 +128,17 @@ impl Actor {
                         return Some(0);
                     }
                 }
-                Ok(ToTranscoder::Stop) => {
-                    self.note(&format!("stop {}", std::process::id()));
+                Ok(order @ (ToTranscoder::Stop | ToTranscoder::Leave)) => {
+                    let (word, outcome) = match order {
+                        ToTranscoder::Leave => ("leave", RunOutcome::Left),
+                        ToTranscoder::Stop | ToTranscoder::Abandon => ("stop", RunOutcome::Stopped),
+                    };
+                    self.note(&format!("{word} {}", std::process::id()));
                     match self.behaviour.as_str() {
                         "deaf" => {}
                         "die-on-stop" => return Some(4),
                         _ => {
                             say(&mut stream, &status(RunState::Stopping))?;
-                            let outcome = RunOutcome::Stopped;
                             say(&mut stream, &status(RunState::Exited { outcome, committed_segments: 7 }))?;
                             return Some(0);
                         }
@@ -141,7 +147,7 @@ impl Actor {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return None,
             }
-            state = RunState::Streaming { ingest: self.ingest() };
+            state = RunState::Streaming { ingest: self.ingest(), trouble: None };
         }
     }
 }

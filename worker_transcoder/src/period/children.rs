@@ -9,6 +9,7 @@ use ez_media::exit::{self, Ending};
 use ez_media::layout::OutputLayout;
 use ez_media::log::Source;
 use ez_media::{package, transcode};
+use ez_origin::ClosedFile;
 use ez_service::child;
 use nix::sys::signal::Signal;
 use tokio::process::Child;
@@ -16,7 +17,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::watcher::Watcher;
-use super::{ClosedFile, Event, Setup, feed, fifo, lines};
+use super::{Event, Setup, feed, fifo, lines};
 
 /// Between two looks for files that the kernel did not report.
 const RESCAN: Duration = Duration::from_secs(2);

@@ -10,11 +10,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ez_media::layout::{LocalFile, OutputLayout};
+use ez_origin::{ClosedFile, FileKind};
 use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RenameMode};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
-
-use super::{ClosedFile, FileKind};
 
 /// How long a file must have been left alone before a rescan takes it.
 const SETTLED: Duration = Duration::from_secs(2);
@@ -78,7 +77,7 @@ impl Watcher {
         let relative = path.strip_prefix(folder).ok()?.to_str()?.to_owned();
         let (rendition, kind) = match layout.classify(&relative) {
             LocalFile::Init(rendition) => (rendition.clone(), FileKind::Init),
-            LocalFile::Segment { rendition, .. } => (rendition.clone(), FileKind::Segment),
+            LocalFile::Segment { rendition, time } => (rendition.clone(), FileKind::Segment { time }),
             LocalFile::Unknown => {
                 tracing::warn!(file = relative, "unknown file in the period's folder");
                 return None;

@@ -20,7 +20,7 @@ const FALLBACK_RATE: (u32, u32) = (30, 1);
 
 impl Run {
     pub(super) async fn on_ingest(&mut self, event: Ingested) -> Option<Over> {
-        if self.is_stopping {
+        if self.leaving.is_some() {
             return None;
         }
         let now = self.clock.now();

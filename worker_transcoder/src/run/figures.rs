@@ -6,8 +6,8 @@ use ez_api::job::Statistics;
 use ez_contribution::timeline::Figures;
 use ez_media::progress::Progress;
 
-use crate::clock::RunClock;
-use crate::origin;
+use ez_origin::Progress as Published;
+use ez_service::clock::RunClock;
 
 /// Figures alone are sent this often.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -70,7 +70,7 @@ impl Meter {
         std::mem::take(&mut self.is_due)
     }
 
-    pub(crate) fn statistics(&self, figures: Option<&Figures>, origin: &origin::Progress) -> Statistics {
+    pub(crate) fn statistics(&self, figures: Option<&Figures>, origin: &Published) -> Statistics {
         let now = self.clock.now();
         let publishing = self.publishing_since.map_or(Duration::ZERO, |since| now.saturating_sub(since));
         let age_ms = origin.media_end_ms.map_or(0, |end| self.clock.wall_now_ms().saturating_sub(end).max(0));

@@ -1,4 +1,4 @@
-//! The periods of a run: one after the other, each published whole before the next one begins.
+//! The periods of a run: one after the other, each whole on disk before the next one begins.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,14 +8,19 @@ use ez_contribution::flv;
 use ez_contribution::timeline::Contribution;
 use ez_domain::fault::{Failure, Fault};
 use ez_domain::lifecycle::RunOutcome;
+use ez_origin::{Message, Tail};
 use tokio::sync::oneshot;
 
 use super::contribution::{ENCODER_PATIENCE, duration_of, settings};
 use super::{Active, Next, Over, Run};
-use crate::origin::Message;
 use crate::period::{self, Event as Happened, Period};
 
 const FLV_HEADER: [u8; 13] = flv::header();
+
+/// The name of a period's folder; each process of a run has its own.
+pub(super) fn period_folder(local: impl std::fmt::Display) -> String {
+    format!("period-{}-{local}", std::process::id())
+}
 
 impl Run {
     pub(super) async fn on_anchored(&mut self, origin: Duration) {
@@ -27,6 +32,7 @@ impl Run {
         active.last_closed = self.clock.now();
         let message = Message::PeriodBegan {
             local: active.period.local,
+            work_folder: active.period.folder.clone(),
             frame_rate: active.frame_rate,
             wall_ms: self.clock.wall_ms(origin),
         };
@@ -39,7 +45,7 @@ impl Run {
         self.next_local = self.next_local.saturating_add(1);
         let setup = period::Setup {
             local,
-            folder: self.description.folder.join(format!("period-{}-{local}", std::process::id())),
+            folder: self.description.folder.join(period_folder(local)),
             spec: Arc::clone(&self.spec),
             frame_rate,
             ffmpeg: self.description.tools.ffmpeg.clone(),
@@ -54,8 +60,7 @@ impl Run {
             contribution.set_frame_duration(duration_of(frame_rate));
         }
         let last_closed = self.clock.now();
-        self.period =
-            Some(Active { period, frame_rate, origin: None, last_closed, next: None, published: None });
+        self.period = Some(Active { period, frame_rate, origin: None, last_closed, next: None, ended: None });
         Ok(())
     }
 
@@ -121,26 +126,27 @@ impl Run {
             tracing::warn!(why, "a period did not end well");
         }
         let active = self.period.as_mut()?;
-        let (reply, published) = oneshot::channel();
-        active.published = Some(published);
+        let (length, ended) = oneshot::channel();
+        active.ended = Some(ended);
         if active.origin.is_some() {
-            drop(self.to_origin.send(Message::PeriodEnded { local, published: reply }).await);
+            let tail = if active.next == Some(Next::Replay) { Tail::Redo } else { Tail::Keep };
+            drop(self.to_origin.send(Message::PeriodEnded { local, tail, length }).await);
         } else {
-            let _ = reply.send(Duration::ZERO);
+            let _ = length.send(Duration::ZERO);
         }
         over
     }
 
-    /// Everything of the closed period is published: goes on with what was to follow.
-    pub(super) async fn on_closed(&mut self, published: Duration) -> Option<Over> {
+    /// The origin has every file of the closed period: goes on with what was to follow.
+    pub(super) async fn on_closed(&mut self, length: Duration) -> Option<Over> {
         let active = self.period.take()?;
-        let folder =
-            self.description.folder.join(format!("period-{}-{}", std::process::id(), active.period.local));
-        if let Err(error) = tokio::fs::remove_dir_all(&folder).await {
+        let folder = &active.period.folder;
+        if let Err(error) = tokio::fs::remove_dir_all(folder).await {
             tracing::warn!(%error, folder = %folder.display(), "a period's folder could not be removed");
         }
-        if self.is_stopping {
-            return self.end_channel().await;
+        if self.leaving.is_some() {
+            self.leave().await;
+            return None;
         }
         let from = match active.next.unwrap_or(Next::Wait) {
             Next::Wait => {
@@ -156,7 +162,7 @@ impl Run {
                 }
                 return None;
             }
-            Next::Replay => active.origin.map(|origin| origin + published),
+            Next::Replay => active.origin.map(|origin| origin + length),
             Next::Recode => None,
         };
         if let Err(failure) = self.open_period().await {

@@ -9,6 +9,8 @@ use ez_domain::lifecycle::RunState;
 use ez_ingest::Ingest;
 use ez_objects::ObjectStore;
 use ez_objects::s3::{AccessKey, Checksums, Config as StoreConfig, S3Store};
+use ez_origin::Origin;
+use ez_service::clock::RunClock;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -18,9 +20,7 @@ use super::figures::Meter;
 use super::restarts::Restarts;
 use super::{Inputs, Run};
 use crate::authorise::StreamKeyGate;
-use crate::clock::RunClock;
 use crate::control::{self, Status};
-use crate::origin::{self, Origin};
 
 /// Publisher's messages that wait for us; beyond that TCP holds the publisher back.
 const INGEST_QUEUE: usize = 512;
@@ -49,15 +49,16 @@ pub async fn run(description: RunDescription, shutdown: CancellationToken) -> Re
 
     let spec = Arc::new(description.spec.clone());
     let (to_origin, messages) = mpsc::channel(PERIOD_QUEUE);
-    let (progress_sender, progress) = watch::channel(origin::Progress::default());
-    let settings = origin::Settings {
+    let (progress_sender, progress) = watch::channel(ez_origin::Progress::default());
+    let settings = ez_origin::Settings {
         job: description.job,
         epoch: description.epoch,
         spec: Arc::clone(&spec),
         time_url: description.time_url.clone(),
         clock,
     };
-    let origin = tasks.spawn(Origin::run(settings, store, messages, progress_sender));
+    let spool = description.folder.join("spool");
+    let origin = tasks.spawn(Origin::run(settings, spool, store, messages, progress_sender));
 
     let initial = Status { state: RunState::Starting, statistics: ez_api::job::Statistics::default() };
     let (status, told) = watch::channel(initial);
@@ -73,6 +74,7 @@ pub async fn run(description: RunDescription, shutdown: CancellationToken) -> Re
 
     let (happenings, happened) = mpsc::channel(PERIOD_QUEUE);
     let (stills, made) = mpsc::channel(1);
+    let (bridges, bridged) = mpsc::channel(1);
     let run = Run {
         meter: Meter::new(clock),
         description,
@@ -85,6 +87,8 @@ pub async fn run(description: RunDescription, shutdown: CancellationToken) -> Re
         status: status.clone(),
         happenings,
         stills,
+        bridges,
+        has_taken_over: false,
         contribution: None,
         period: None,
         publisher: None,
@@ -93,9 +97,9 @@ pub async fn run(description: RunDescription, shutdown: CancellationToken) -> Re
         remark: None,
         restarts: Restarts::default(),
         next_local: 1,
-        is_stopping: false,
+        leaving: None,
     };
-    let inputs = Inputs { ingested, orders, happened, made, origin, shutdown };
+    let inputs = Inputs { ingested, orders, happened, made, bridged, origin, shutdown };
     let (outcome, committed_segments) = run.until_over(inputs).await;
     tracing::info!(?outcome, committed_segments, "the run is over");
     ingest_end.cancel();

@@ -1,5 +1,6 @@
 //! What the run tells about itself.
 
+use ez_domain::fault::{Failure, Fault};
 use ez_domain::job::Ingest;
 use ez_domain::lifecycle::RunState;
 use ez_ingest::EndReason;
@@ -16,6 +17,8 @@ pub(crate) struct View<'run> {
     /// Media of the present period is in the playlists.
     pub(crate) has_published: bool,
     pub(crate) remark: Option<&'run str>,
+    /// What is wrong with the store.
+    pub(crate) trouble: Option<Failure>,
 }
 
 impl View<'_> {
@@ -25,7 +28,7 @@ impl View<'_> {
             return RunState::Stopping;
         }
         if self.has_published && self.has_publisher && !self.is_filling {
-            return RunState::Streaming { ingest };
+            return RunState::Streaming { ingest, trouble: self.trouble };
         }
         if self.has_media && (!self.has_publisher || (self.is_filling && self.has_published)) {
             let reason = self.remark.unwrap_or("the publisher is connected but sends no picture");
@@ -44,7 +47,10 @@ impl View<'_> {
             (false, Some(remark)) => format!("waiting for a publisher: {remark}"),
             (false, None) => "waiting for a publisher".to_owned(),
         };
-        RunState::Listening { ingest, reason }
+        // With a publisher at hand and no media it is the contribution that is wanting.
+        let lacks_media = self.has_publisher && self.remark.is_some();
+        let fault = lacks_media.then_some(Fault::Contribution);
+        RunState::Listening { ingest, reason, fault }
     }
 }
 
@@ -75,6 +81,7 @@ mod tests {
             has_media: false,
             has_published: false,
             remark: None,
+            trouble: None,
         }
     }
 

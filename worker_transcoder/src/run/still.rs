@@ -1,5 +1,7 @@
 //! The picture that a gap shows: a still of the last one that the publisher sent.
 //!
+//! After a crash it is made of the newest published segment instead.
+//!
 //! Repeating the last key frame would do as well, but jumps back by up to one GOP. A short-lived
 //! ffmpeg decodes the last GOP and encodes its last picture alone, in well under 100 ms.
 
@@ -9,7 +11,9 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use bytes::{Bytes, BytesMut};
 use ez_contribution::timeline::{LastGop, Still};
+use ez_origin::LastMedia;
 use ez_service::child;
 use tokio::io::AsyncWriteExt as _;
 
@@ -18,9 +22,38 @@ const DEADLINE: Duration = Duration::from_secs(2);
 
 /// Makes the still of `gop`'s last picture.
 pub(crate) async fn make(ffmpeg: PathBuf, folder: PathBuf, gop: LastGop) -> Result<Still> {
+    extract(ffmpeg, folder, "flv", gop.pictures.saturating_sub(1), gop.flv).await
+}
+
+/// Makes a still of the end of what an earlier process published.
+///
+/// `pictures` is how many the segment should hold. One less is asked for, so that a rate that is not
+/// quite even does not cost the still.
+pub(crate) async fn of_media(
+    ffmpeg: PathBuf,
+    folder: PathBuf,
+    media: &LastMedia,
+    pictures: usize,
+) -> Result<Still> {
+    let mut bytes = BytesMut::new();
+    for path in [&media.init, &media.segment] {
+        let part = tokio::fs::read(path).await.with_context(|| format!("read {}", path.display()))?;
+        bytes.extend_from_slice(&part);
+    }
+    extract(ffmpeg, folder, "mp4", pictures.saturating_sub(2), bytes.freeze()).await
+}
+
+/// Decodes `media` and encodes the picture with this index (from zero) alone.
+async fn extract(
+    ffmpeg: PathBuf,
+    folder: PathBuf,
+    format: &str,
+    index: usize,
+    media: Bytes,
+) -> Result<Still> {
     let mut child = child::spawn(child::Spec {
         program: ffmpeg,
-        arguments: arguments(gop.pictures).into_iter().map(OsString::from).collect(),
+        arguments: arguments(format, index).into_iter().map(OsString::from).collect(),
         environment: Vec::new(),
         folder,
         stdin: Stdio::piped(),
@@ -34,7 +67,7 @@ pub(crate) async fn make(ffmpeg: PathBuf, folder: PathBuf, gop: LastGop) -> Resu
     let made = async move {
         let write = async move {
             // It may close its input early once it has its picture.
-            let _ = stdin.write_all(&gop.flv).await;
+            let _ = stdin.write_all(&media).await;
         };
         let (output, ()) = tokio::join!(child.wait_with_output(), write);
         output.context("read the still")
@@ -43,8 +76,8 @@ pub(crate) async fn make(ffmpeg: PathBuf, folder: PathBuf, gop: LastGop) -> Resu
     Still::from_flv(&output.stdout).context("no usable picture")
 }
 
-fn arguments(pictures: usize) -> Vec<String> {
-    let last = format!("select=gte(n\\,{})", pictures.saturating_sub(1));
+fn arguments(format: &str, index: usize) -> Vec<String> {
+    let select = format!("select=gte(n\\,{index})");
     [
         "-v",
         "error",
@@ -55,12 +88,12 @@ fn arguments(pictures: usize) -> Vec<String> {
         "-threads",
         "2",
         "-f",
-        "flv",
+        format,
         "-i",
         "pipe:0",
         "-an",
         "-vf",
-        &last,
+        &select,
         "-frames:v",
         "1",
         "-fps_mode",

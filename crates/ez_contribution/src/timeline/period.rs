@@ -8,7 +8,7 @@ use super::hold::{Arrived, Hold};
 use super::ring::Replay;
 use super::seam::Seam;
 use super::settings::{BURST, MAX_REJECTIONS, MAX_START_BURST};
-use super::still::composition;
+use super::still::{Still, composition};
 use super::time::{MS, Nanos, nanos, to_ms};
 use super::tracks::{STEREO, audio_frames, stereo_header};
 use super::{Contribution, Event, Output, Phase};
@@ -53,6 +53,25 @@ impl Contribution {
                 }
             }
         }
+        self.finish()
+    }
+
+    /// Begins the stream of a channel whose publisher is away: the still and silence from now on.
+    ///
+    /// For a process that takes over from one that died. The publisher joins when it is back, as after
+    /// any other gap.
+    pub fn begin_with_still(&mut self, still: Still, now: Duration) -> Output {
+        self.set_now(now);
+        self.writer.begin_period();
+        let (dts, pts) = (self.now, self.now + still.composition);
+        let period = self.writer.anchor(dts, pts, still.codec);
+        self.events.push(Event::Anchored(period));
+        // Both headers come first: ffmpeg has to find both tracks while it probes.
+        self.write_video_header(still.header.clone(), dts);
+        self.write_audio_header(&stereo_header(), STEREO, dts);
+        self.write_picture(still.body.clone(), dts, still.composition, true, true);
+        self.still = Some(still);
+        self.fill_from = self.now;
         self.finish()
     }
 

@@ -5,6 +5,7 @@ pub(super) mod delete_requested;
 pub(super) mod lease_lapsed;
 pub(super) mod media_removed;
 pub(super) mod placed;
+pub(super) mod playlists_ended;
 pub(super) mod reported;
 pub(super) mod start_requested;
 pub(super) mod stop_requested;

@@ -58,13 +58,14 @@ fn in_phase(name: PhaseName) -> Job {
         PhaseName::Streaming => Phase::Streaming { run: run(), since },
         PhaseName::Interrupted => Phase::Interrupted { run: run(), since },
         PhaseName::Stopping => Phase::Stopping { run: run(), deadline: past },
+        PhaseName::Finishing => Phase::Finishing { epoch: Epoch::new(3), since },
         PhaseName::Backoff => Phase::Backoff { until: past },
         PhaseName::Stopped => Phase::Stopped { since },
         PhaseName::Failed => Phase::Failed { since },
         PhaseName::Deleting => Phase::Deleting { keep_media: false, since },
     };
     match name {
-        PhaseName::Stopping | PhaseName::Stopped => job.desired = Desired::Stopped,
+        PhaseName::Stopping | PhaseName::Finishing | PhaseName::Stopped => job.desired = Desired::Stopped,
         PhaseName::Deleting => job.desired = Desired::Deleted { keep_media: false },
         PhaseName::Pending
         | PhaseName::Assigned
@@ -77,13 +78,14 @@ fn in_phase(name: PhaseName) -> Job {
     job
 }
 
-const PHASES: [PhaseName; 10] = [
+const PHASES: [PhaseName; 11] = [
     PhaseName::Pending,
     PhaseName::Assigned,
     PhaseName::Listening,
     PhaseName::Streaming,
     PhaseName::Interrupted,
     PhaseName::Stopping,
+    PhaseName::Finishing,
     PhaseName::Backoff,
     PhaseName::Stopped,
     PhaseName::Failed,
@@ -109,22 +111,31 @@ fn events() -> Vec<(&'static str, Event)> {
         ("placed", placed),
         ("unplaced", Event::Unplaced { why: "no worker is ready".into() }),
         ("reported starting", reported(RunState::Starting)),
-        ("reported listening", reported(RunState::Listening { ingest: ingest(), reason: "waits".into() })),
-        ("reported streaming", reported(RunState::Streaming { ingest: ingest() })),
+        (
+            "reported listening",
+            reported(RunState::Listening { ingest: ingest(), reason: "waits".into(), fault: None }),
+        ),
+        ("reported streaming", reported(RunState::Streaming { ingest: ingest(), trouble: None })),
         ("reported interrupted", reported(RunState::Interrupted { ingest: ingest(), reason: "gone".into() })),
         ("reported stopping", reported(RunState::Stopping)),
         ("exited: stopped", exited(RunOutcome::Stopped)),
+        ("exited: left", exited(RunOutcome::Left)),
         ("exited: rejected", exited(RunOutcome::Rejected { reason: "no port".into() })),
         ("exited: failed, worth a retry", exited(RunOutcome::Failed { failure: failure(true) })),
         ("exited: failed for good", exited(RunOutcome::Failed { failure: failure(false) })),
         ("exited: fenced by epoch 9", exited(RunOutcome::Fenced { seen: Epoch::new(9) })),
         (
             "reported by an older run",
-            Event::Reported { epoch: Epoch::new(2), state: RunState::Streaming { ingest: ingest() } },
+            Event::Reported {
+                epoch: Epoch::new(2),
+                state: RunState::Streaming { ingest: ingest(), trouble: None },
+            },
         ),
         ("lease lapsed", Event::LeaseLapsed { epoch }),
         ("lease of an older run lapsed", Event::LeaseLapsed { epoch: Epoch::new(2) }),
         ("tick past the deadline", Event::Tick),
+        ("playlists ended", Event::PlaylistsEnded { epoch, failure: None }),
+        ("playlists of an older stop ended", Event::PlaylistsEnded { epoch: Epoch::new(2), failure: None }),
         ("media removed", Event::MediaRemoved),
     ]
 }
@@ -216,8 +227,8 @@ fn any_event() -> impl Strategy<Value = Event> {
     let incarnation = || Incarnation::from_uuid(Uuid::from_u128(8));
     let state = prop_oneof![
         Just(RunState::Starting),
-        Just(RunState::Listening { ingest: ingest(), reason: "waits".into() }),
-        Just(RunState::Streaming { ingest: ingest() }),
+        Just(RunState::Listening { ingest: ingest(), reason: "waits".into(), fault: None }),
+        Just(RunState::Streaming { ingest: ingest(), trouble: None }),
         Just(RunState::Interrupted { ingest: ingest(), reason: "gone".into() }),
         Just(RunState::Stopping),
         (0..6_u64, any::<bool>()).prop_map(|(committed_segments, retryable)| RunState::Exited {
@@ -227,6 +238,7 @@ fn any_event() -> impl Strategy<Value = Event> {
             committed_segments,
         }),
         Just(RunState::Exited { outcome: RunOutcome::Stopped, committed_segments: 0 }),
+        Just(RunState::Exited { outcome: RunOutcome::Left, committed_segments: 0 }),
         (0..30_u64).prop_map(|seen| RunState::Exited {
             outcome: RunOutcome::Fenced { seen: Epoch::new(seen) },
             committed_segments: 0
@@ -242,6 +254,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         ((0..12_u64), state).prop_map(|(epoch, state)| Event::Reported { epoch: Epoch::new(epoch), state }),
         (0..12_u64).prop_map(|epoch| Event::LeaseLapsed { epoch: Epoch::new(epoch) }),
         Just(Event::Tick),
+        (0..12_u64).prop_map(|epoch| Event::PlaylistsEnded { epoch: Epoch::new(epoch), failure: None }),
         Just(Event::MediaRemoved),
     ]
 }
@@ -274,6 +287,11 @@ proptest! {
         // Whatever happened: a stop, a lost worker and the passing of time end the job.
         for event in [Event::StopRequested, Event::LeaseLapsed { epoch: last_run_epoch }] {
             if let Outcome::Moved(next, _) = step(&job, &event, now) { job = *next; }
+        }
+        if let Phase::Finishing { epoch, .. } = job.phase {
+            prop_assert!(epoch > last_run_epoch, "a run could still write over the ended playlists");
+            let ended = Event::PlaylistsEnded { epoch, failure: None };
+            if let Outcome::Moved(next, _) = step(&job, &ended, now) { job = *next; }
         }
         prop_assert!(matches!(job.phase.name(), PhaseName::Stopped | PhaseName::Failed | PhaseName::Deleting), "{:?}", job.phase);
     }

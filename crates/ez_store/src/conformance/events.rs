@@ -63,8 +63,8 @@ pub async fn rivals_never_lose_an_event(store: &dyn Store) {
         let ingest = Ingest { host: "h".into(), port: 1 };
         let failure = Failure::retryable(Fault::Worker, "broke");
         let reports = [
-            RunState::Listening { ingest: ingest.clone(), reason: "waits".into() },
-            RunState::Streaming { ingest },
+            RunState::Listening { ingest: ingest.clone(), reason: "waits".into(), fault: None },
+            RunState::Streaming { ingest, trouble: None },
             RunState::Exited { outcome: RunOutcome::Failed { failure }, committed_segments: 9 },
         ];
         let reports =

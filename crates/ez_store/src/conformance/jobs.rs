@@ -1,4 +1,4 @@
-//! Records, listing, queue, outbox, timers and removals.
+//! Records, listing, queue, outbox, timers and chores.
 
 use ez_domain::id::Epoch;
 use ez_domain::job::{Desired, Phase};
@@ -161,7 +161,7 @@ pub async fn deadlines_are_due_when_they_have_passed(store: &dyn Store) {
 }
 
 /// A job that is being deleted waits until its record is dropped.
-pub async fn removals_wait_for_their_chore(store: &dyn Store) {
+pub async fn buckets_wait_for_their_chore(store: &dyn Store) {
     for (number, since) in [(1, 20), (2, 10)] {
         queued(store, number).await;
         changed(store, job_id(number), |job| {
@@ -170,13 +170,13 @@ pub async fn removals_wait_for_their_chore(store: &dyn Store) {
         })
         .await;
     }
-    assert_eq!(store.removals(9).await.expect("removals"), [2, 1].map(job_id));
-    assert_eq!(store.removals(1).await.expect("removals"), [job_id(2)]);
-    assert_eq!(store.removals(0).await.expect("removals"), []);
-    assert_eq!(store.removals(usize::MAX).await.expect("removals").len(), 2);
+    assert_eq!(store.chores(9).await.expect("chores"), [2, 1].map(job_id));
+    assert_eq!(store.chores(1).await.expect("chores"), [job_id(2)]);
+    assert_eq!(store.chores(0).await.expect("chores"), []);
+    assert_eq!(store.chores(usize::MAX).await.expect("chores").len(), 2);
     let job = loaded(store, job_id(2)).await;
     assert!(store.remove(&job.job, job.version).await.expect("remove"));
-    assert_eq!(store.removals(9).await.expect("removals"), [job_id(1)]);
+    assert_eq!(store.chores(9).await.expect("chores"), [job_id(1)]);
 }
 
 /// A removed job is nowhere; its id cannot be used again, because objects of its epochs may be left.

@@ -81,7 +81,7 @@ fn a_life_from_creation_to_removal() {
         ]
     );
     let ingest = Ingest { host: "h".into(), port: 1 };
-    let streaming = RunState::Streaming { ingest };
+    let streaming = RunState::Streaming { ingest, trouble: None };
     assert_eq!(
         after(&mut job, &Event::Reported { epoch: Epoch::new(1), state: streaming }, 30),
         [IndexChange::Timer(None)],
@@ -100,15 +100,11 @@ fn a_life_from_creation_to_removal() {
     assert_eq!(job.desired, Desired::Stopped);
     assert_eq!(
         after(&mut job, &Event::DeleteRequested { keep_media: false }, 60),
-        [IndexChange::Removal(Some(at(60)))]
+        [IndexChange::Chore(Some(at(60)))]
     );
     assert_eq!(
         index_changes(Some(&job), None),
-        [
-            IndexChange::Listed(None),
-            IndexChange::StreamKeyRemoved("index".into()),
-            IndexChange::Removal(None)
-        ]
+        [IndexChange::Listed(None), IndexChange::StreamKeyRemoved("index".into()), IndexChange::Chore(None)]
     );
 }
 

@@ -32,7 +32,7 @@ local apply = {
   listed = function(id, score) place(job_order, id, score) end,
   queued = function(id, score) place(queued_jobs, id, score) end,
   timer = function(id, score) place(timers, id, score) end,
-  removal = function(id, score) place(removals, id, score) end,
+  chore = function(id, score) place(chores, id, score) end,
   outbox = function(id, waits) place(outbox, id, waits == '' and '' or now_ms()) end,
   epoch = function(id, epoch) redis.call('HSET', epochs, id, epoch) end,
   stream_key_added = function(id, index) redis.call('HSET', stream_keys, index, id) end,

@@ -131,7 +131,9 @@ fn expected(jobs: &[Job]) -> Indexes {
             Phase::Backoff { until: at }
             | Phase::Assigned { deadline: at, .. }
             | Phase::Stopping { deadline: at, .. } => put("timers", format!("{id} {}", at.millis())),
-            Phase::Deleting { since, .. } => put("removals", format!("{id} {}", since.millis())),
+            Phase::Finishing { since, .. } | Phase::Deleting { since, .. } => {
+                put("chores", format!("{id} {}", since.millis()));
+            }
             Phase::Pending { .. }
             | Phase::Listening { .. }
             | Phase::Streaming { .. }

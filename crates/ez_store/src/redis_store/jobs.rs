@@ -112,16 +112,16 @@ impl RedisStore {
         Ok(ripe.into_iter().filter_map(|(id, run)| Some((records::job_id(&id)?, run))).collect())
     }
 
-    pub(super) async fn waiting_removals(&self, limit: usize) -> Result<Vec<JobId>, StoreError> {
+    pub(super) async fn waiting_chores(&self, limit: usize) -> Result<Vec<JobId>, StoreError> {
         if limit == 0 {
             return Ok(Vec::new());
         }
         let last = limit.min(MOST_AT_ONCE) - 1;
-        let key = &self.inner.keys.named("removals");
+        let key = &self.inner.keys.named("chores");
         let ids: Vec<String> = self
             .inner
             .connection
-            .query("read the removals", |mut manager| async move {
+            .query("read the chores", |mut manager| async move {
                 redis::cmd("ZRANGE").arg(key).arg(0).arg(last).query_async(&mut manager).await
             })
             .await?;

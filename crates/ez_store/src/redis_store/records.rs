@@ -95,7 +95,7 @@ fn parts(change: &IndexChange, keys: &Keys, extra: &mut Vec<String>) -> (&'stati
         IndexChange::Listed(at) => ("listed", score(at)),
         IndexChange::Queued(at) => ("queued", score(at)),
         IndexChange::Timer(at) => ("timer", score(at)),
-        IndexChange::Removal(at) => ("removal", score(at)),
+        IndexChange::Chore(at) => ("chore", score(at)),
         IndexChange::Outbox(waits) => ("outbox", vec![if *waits { "1".to_owned() } else { String::new() }]),
         IndexChange::Epoch(epoch) => ("epoch", vec![epoch.to_string()]),
         IndexChange::StreamKeyAdded(index) => ("stream_key_added", vec![index.clone()]),

@@ -101,7 +101,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn time_on_air_proves_segments() {
         let ingest = Ingest { host: "h".into(), port: 1 };
-        let streaming = || RunState::Streaming { ingest: ingest.clone() };
+        let streaming = || RunState::Streaming { ingest: ingest.clone(), trouble: None };
         let mut seen = Seen::new(RunState::Starting, 1);
         advance(Duration::from_secs(60)).await;
         seen.hear(streaming(), Statistics::default());

@@ -1,5 +1,5 @@
-//! What the scheduler wants of a run. It only tightens: a run that was stopped or abandoned is
-//! never held again; the scheduler gives the next run a new epoch.
+//! What is wanted of a run. It only tightens: a run that was left, stopped or abandoned is never
+//! held again; the scheduler gives the next run a new epoch.
 
 use crate::runs::record::Plan;
 
@@ -7,6 +7,7 @@ use crate::runs::record::Plan;
 enum Will {
     #[default]
     Hold,
+    Leave,
     Stop,
     Abandon,
 }
@@ -15,16 +16,26 @@ enum Will {
 #[derive(Debug, Default)]
 pub(crate) struct Wanted {
     will: Will,
+    /// The worker itself is going.
+    is_urgent: bool,
     plan: Option<Plan>,
 }
 
 impl Wanted {
     /// To be held.
     pub(crate) const fn hold(plan: Option<Plan>) -> Self {
-        Self { will: Will::Hold, plan }
+        Self { will: Will::Hold, is_urgent: false, plan }
     }
 
-    /// To be ended in order; tells whether that is news.
+    /// To be ended in order and soon, its playlists left to the next run; tells whether that is news.
+    pub(crate) fn leave(&mut self) -> bool {
+        let news = self.will < Will::Leave || !self.is_urgent;
+        self.will = self.will.max(Will::Leave);
+        self.is_urgent = true;
+        news
+    }
+
+    /// To be ended in order, with its playlists; tells whether that is news.
     pub(crate) fn stop(&mut self) -> bool {
         let news = self.will < Will::Stop;
         self.will = self.will.max(Will::Stop);
@@ -51,6 +62,16 @@ impl Wanted {
         self.will == Will::Stop
     }
 
+    /// Whether it ends in order, in whichever way.
+    pub(crate) fn is_ending(&self) -> bool {
+        matches!(self.will, Will::Leave | Will::Stop)
+    }
+
+    /// Whether the worker cannot wait long for it.
+    pub(crate) const fn is_urgent(&self) -> bool {
+        self.is_urgent
+    }
+
     pub(crate) fn is_abandoned(&self) -> bool {
         self.will == Will::Abandon
     }
@@ -59,6 +80,7 @@ impl Wanted {
     pub(crate) const fn word(&self) -> &'static str {
         match self.will {
             Will::Hold => "hold",
+            Will::Leave => "leave",
             Will::Stop => "stop",
             Will::Abandon => "abandon",
         }

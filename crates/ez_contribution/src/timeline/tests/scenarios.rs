@@ -43,6 +43,27 @@ fn first_period_starts_at_zero_and_keeps_the_encoders_spacing() {
 }
 
 #[test]
+fn a_channel_that_lost_its_process_shows_a_still_until_the_publisher_is_back() {
+    let mut rig = Rig::new(settings(30));
+    let still = Still::new(avc_header(0, 9).body, picture(0, true, 0, 9).body).unwrap();
+    let output = rig.contribution.begin_with_still(still, ms(500));
+    rig.now = ms(500);
+    rig.take(output);
+    rig.until(ms(3500));
+    assert_eq!(rig.anchors[0].origin, ms(500));
+    assert_eq!(rig.contribution.figures(rig.now).state, State::Filling);
+    assert_eq!(rig.frames(true).len(), 91, "at the output rate, from the first moment on");
+    assert!(rig.frames(false).iter().all(|one| is_silence(&one.tag.body)));
+    rig.start(3500);
+    rig.feed(&Encoder::C, 3600, 0, 4000);
+    rig.check();
+    assert_eq!(rig.anchors.len(), 1, "the same period");
+    assert!(largest_hole(&rig.frames(true), 0) <= 60, "{}", largest_hole(&rig.frames(true), 0));
+    let live: Vec<_> = rig.frames(true).into_iter().filter(|one| one.id() == 2).collect();
+    assert_eq!(live.len(), 100, "no picture lost from the first key frame on");
+}
+
+#[test]
 fn nothing_before_header_and_key_frame() {
     let mut rig = Rig::new(settings(30));
     rig.push(picture(0, true, 0, 1));

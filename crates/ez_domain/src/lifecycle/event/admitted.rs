@@ -23,7 +23,7 @@ pub(crate) fn apply(job: &Job, generation: u64, now: Timestamp) -> Outcome {
         | Phase::Interrupted { run, .. }
         | Phase::Stopping { run, .. } => vec![Effect::TellWorker(run.worker)],
         Phase::Backoff { .. } | Phase::Stopped { .. } | Phase::Failed { .. } => Vec::new(),
-        Phase::Deleting { .. } => vec![Effect::RequestRemoval],
+        Phase::Finishing { .. } | Phase::Deleting { .. } => vec![Effect::RequestChore],
     };
     moved(next, effects)
 }

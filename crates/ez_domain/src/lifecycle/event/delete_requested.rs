@@ -7,12 +7,12 @@ use crate::units::Timestamp;
 /// Only an ended job can be deleted, so that nobody loses a channel on air by one slip.
 pub(crate) fn apply(job: &Job, keep_media: bool, now: Timestamp) -> Outcome {
     match &job.phase {
-        Phase::Stopped { .. } | Phase::Failed { .. } => {
+        Phase::Finishing { .. } | Phase::Stopped { .. } | Phase::Failed { .. } => {
             let mut next = enter(job, Phase::Deleting { keep_media, since: now }, "deleted by the user", now);
             next.desired = Desired::Deleted { keep_media };
             next.generation += 1;
             next.admitted = next.generation;
-            moved(next, vec![Effect::RequestRemoval])
+            moved(next, vec![Effect::RequestChore])
         }
         Phase::Deleting { .. } => Outcome::Unchanged,
         Phase::Pending { .. }

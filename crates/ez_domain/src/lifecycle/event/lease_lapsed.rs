@@ -20,13 +20,16 @@ pub(crate) fn apply(job: &Job, epoch: Epoch, now: Timestamp) -> Outcome {
         Phase::Streaming { run, .. } | Phase::Interrupted { run, .. } if run.epoch == epoch => {
             run_ended::failed(job, run, &failure, true, now)
         }
-        Phase::Stopping { run, .. } if run.epoch == epoch => run_ended::stopped_or_restarted(job, run, now),
+        Phase::Stopping { run, .. } if run.epoch == epoch => {
+            run_ended::stopped_or_restarted(job, run, false, now)
+        }
         Phase::Pending { .. }
         | Phase::Assigned { .. }
         | Phase::Listening { .. }
         | Phase::Streaming { .. }
         | Phase::Interrupted { .. }
         | Phase::Stopping { .. }
+        | Phase::Finishing { .. }
         | Phase::Backoff { .. }
         | Phase::Stopped { .. }
         | Phase::Failed { .. }

@@ -12,6 +12,7 @@ pub(crate) fn apply(job: &Job) -> Outcome {
         | Phase::Streaming { .. }
         | Phase::Interrupted { .. }
         | Phase::Stopping { .. }
+        | Phase::Finishing { .. }
         | Phase::Backoff { .. }
         | Phase::Stopped { .. }
         | Phase::Failed { .. } => Outcome::Stale,

@@ -28,6 +28,7 @@ pub(crate) fn apply(job: &Job, worker: WorkerId, incarnation: Incarnation, now: 
         | Phase::Streaming { .. }
         | Phase::Interrupted { .. }
         | Phase::Stopping { .. }
+        | Phase::Finishing { .. }
         | Phase::Backoff { .. }
         | Phase::Stopped { .. }
         | Phase::Failed { .. }

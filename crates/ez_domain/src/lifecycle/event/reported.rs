@@ -1,9 +1,10 @@
 //! The worker tells how a run is.
 
 use super::run_ended;
+use crate::fault::{Failure, Fault};
 use crate::id::Epoch;
 use crate::job::{Ingest, Job, Phase, Run};
-use crate::lifecycle::{Outcome, RunState, enter, moved};
+use crate::lifecycle::{Outcome, RunState, STOP_TIMEOUT_MS, enter_because, moved};
 use crate::units::Timestamp;
 
 /// Follows the worker's word about the present run; a word about another run is stale.
@@ -15,9 +16,12 @@ pub(crate) fn apply(job: &Job, epoch: Epoch, state: &RunState, now: Timestamp) -
         return Outcome::Stale;
     }
     match state {
-        RunState::Starting | RunState::Stopping => Outcome::Unchanged,
-        RunState::Listening { ingest, reason } => on_listening(job, run, ingest, reason, now),
-        RunState::Streaming { ingest } => on_streaming(job, run, ingest, now),
+        RunState::Starting => Outcome::Unchanged,
+        RunState::Stopping => on_stopping(job, run, now),
+        RunState::Listening { ingest, reason, fault } => {
+            on_listening(job, run, ingest, (reason, *fault), now)
+        }
+        RunState::Streaming { ingest, trouble } => on_streaming(job, run, ingest, trouble.as_ref(), now),
         RunState::Interrupted { ingest, reason } => on_interrupted(job, run, ingest, reason, now),
         RunState::Exited { outcome, committed_segments } => {
             run_ended::apply(job, run, outcome, *committed_segments, now)
@@ -29,7 +33,24 @@ fn with_ingest(run: &Run, ingest: &Ingest) -> Run {
     Run { ingest: Some(ingest.clone()), ..run.clone() }
 }
 
-fn on_listening(job: &Job, run: &Run, ingest: &Ingest, reason: &str, now: Timestamp) -> Outcome {
+/// A worker that is still draining gets more time: the store may be away.
+fn on_stopping(job: &Job, run: &Run, now: Timestamp) -> Outcome {
+    let soon = now.plus_millis(STOP_TIMEOUT_MS / 2);
+    if !matches!(&job.phase, Phase::Stopping { deadline, .. } if *deadline < soon) {
+        return Outcome::Unchanged;
+    }
+    let mut next = job.clone();
+    next.phase = Phase::Stopping { run: run.clone(), deadline: now.plus_millis(STOP_TIMEOUT_MS) };
+    moved(next, Vec::new())
+}
+
+fn on_listening(
+    job: &Job,
+    run: &Run,
+    ingest: &Ingest,
+    (reason, fault): (&str, Option<Fault>),
+    now: Timestamp,
+) -> Outcome {
     match &job.phase {
         Phase::Listening { .. } if job.reason() == reason => Outcome::Unchanged,
         Phase::Assigned { .. }
@@ -37,10 +58,11 @@ fn on_listening(job: &Job, run: &Run, ingest: &Ingest, reason: &str, now: Timest
         | Phase::Streaming { .. }
         | Phase::Interrupted { .. } => {
             let listening = Phase::Listening { run: with_ingest(run, ingest), since: now };
-            moved(enter(job, listening, reason, now), Vec::new())
+            moved(enter_because(job, listening, reason, fault, now), Vec::new())
         }
         Phase::Stopping { .. } => Outcome::Unchanged,
         Phase::Pending { .. }
+        | Phase::Finishing { .. }
         | Phase::Backoff { .. }
         | Phase::Stopped { .. }
         | Phase::Failed { .. }
@@ -48,14 +70,22 @@ fn on_listening(job: &Job, run: &Run, ingest: &Ingest, reason: &str, now: Timest
     }
 }
 
-fn on_streaming(job: &Job, run: &Run, ingest: &Ingest, now: Timestamp) -> Outcome {
+fn on_streaming(job: &Job, run: &Run, ingest: &Ingest, trouble: Option<&Failure>, now: Timestamp) -> Outcome {
+    let (reason, fault) = trouble
+        .map_or(("media is being published", None), |failure| (failure.reason.as_str(), Some(failure.fault)));
     match &job.phase {
-        Phase::Streaming { .. } | Phase::Stopping { .. } => Outcome::Unchanged,
+        Phase::Stopping { .. } => Outcome::Unchanged,
+        Phase::Streaming { .. } if job.reason() == reason => Outcome::Unchanged,
+        Phase::Streaming { since, .. } => {
+            let streaming = Phase::Streaming { run: with_ingest(run, ingest), since: *since };
+            moved(enter_because(job, streaming, reason, fault, now), Vec::new())
+        }
         Phase::Assigned { .. } | Phase::Listening { .. } | Phase::Interrupted { .. } => {
             let streaming = Phase::Streaming { run: with_ingest(run, ingest), since: now };
-            moved(enter(job, streaming, "media is being published", now), Vec::new())
+            moved(enter_because(job, streaming, reason, fault, now), Vec::new())
         }
         Phase::Pending { .. }
+        | Phase::Finishing { .. }
         | Phase::Backoff { .. }
         | Phase::Stopped { .. }
         | Phase::Failed { .. }
@@ -68,9 +98,11 @@ fn on_interrupted(job: &Job, run: &Run, ingest: &Ingest, reason: &str, now: Time
         Phase::Interrupted { .. } | Phase::Stopping { .. } => Outcome::Unchanged,
         Phase::Assigned { .. } | Phase::Listening { .. } | Phase::Streaming { .. } => {
             let interrupted = Phase::Interrupted { run: with_ingest(run, ingest), since: now };
-            moved(enter(job, interrupted, reason, now), Vec::new())
+            let fault = Some(Fault::Contribution);
+            moved(enter_because(job, interrupted, reason, fault, now), Vec::new())
         }
         Phase::Pending { .. }
+        | Phase::Finishing { .. }
         | Phase::Backoff { .. }
         | Phase::Stopped { .. }
         | Phase::Failed { .. }

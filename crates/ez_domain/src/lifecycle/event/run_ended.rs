@@ -4,6 +4,7 @@ use crate::fault::{Failure, Fault};
 use crate::job::{Desired, Job, Phase, Run};
 use crate::lifecycle::{
     Effect, FAILURE_BUDGET, Outcome, PROOF_OF_LIFE_SEGMENTS, RunOutcome, enter, enter_failed, moved,
+    switched_off,
 };
 use crate::units::Timestamp;
 
@@ -18,11 +19,15 @@ pub(crate) fn apply(
     now: Timestamp,
 ) -> Outcome {
     if matches!(job.phase, Phase::Stopping { .. }) {
-        return stopped_or_restarted(job, run, now);
+        let mut job = job.clone();
+        if let RunOutcome::Fenced { seen } = outcome {
+            job.last_epoch = job.last_epoch.max(*seen);
+        }
+        return stopped_or_restarted(&job, run, *outcome == RunOutcome::Stopped, now);
     }
     match outcome {
-        RunOutcome::Stopped => {
-            // A worker that drains ends its runs unasked; the job goes on elsewhere.
+        RunOutcome::Stopped | RunOutcome::Left => {
+            // A worker that drains leaves its runs unasked; the job goes on elsewhere.
             requeued(job, run, "the worker gave the run up", now)
         }
         RunOutcome::Rejected { reason } => {
@@ -45,14 +50,24 @@ pub(crate) fn apply(
     }
 }
 
-/// The end of a run that was to be ended.
-pub(crate) fn stopped_or_restarted(job: &Job, run: &Run, now: Timestamp) -> Outcome {
+/// The end of a run that was to be ended; `has_ended_playlists` is whether it came that far.
+pub(crate) fn stopped_or_restarted(
+    job: &Job,
+    run: &Run,
+    has_ended_playlists: bool,
+    now: Timestamp,
+) -> Outcome {
     match job.desired {
         Desired::Running => requeued(job, run, "resumed by the user", now),
-        Desired::Stopped | Desired::Deleted { .. } => moved(
-            enter(job, Phase::Stopped { since: now }, "stopped by the user", now),
-            vec![Effect::TellWorker(run.worker)],
-        ),
+        Desired::Stopped | Desired::Deleted { .. } => {
+            let (next, mut effects) = if has_ended_playlists {
+                (enter(job, Phase::Stopped { since: now }, "stopped by the user", now), Vec::new())
+            } else {
+                switched_off(job, now)
+            };
+            effects.push(Effect::TellWorker(run.worker));
+            moved(next, effects)
+        }
     }
 }
 

@@ -7,7 +7,8 @@ use crate::units::Timestamp;
 /// A second start is no second run: only an ended job goes back to the queue.
 pub(crate) fn apply(job: &Job, now: Timestamp) -> Outcome {
     match &job.phase {
-        Phase::Stopped { .. } | Phase::Failed { .. } => {
+        // A scheduler that is still ending the playlists is fenced off by the new run's higher epoch.
+        Phase::Finishing { .. } | Phase::Stopped { .. } | Phase::Failed { .. } => {
             let mut next =
                 enter(job, Phase::Pending { since: now, waiting_for: None }, "resumed by the user", now);
             next.desired = Desired::Running;

@@ -1,19 +1,20 @@
 //! The user wants the job off.
 
 use crate::job::{Desired, Job, Phase};
-use crate::lifecycle::{Effect, Outcome, Refusal, STOP_TIMEOUT_MS, enter, moved};
+use crate::lifecycle::{Effect, Outcome, Refusal, STOP_TIMEOUT_MS, enter, moved, switched_off};
 use crate::units::Timestamp;
 
-/// A job without a run stops at once; a run is ended by its worker.
+/// A run is ended by its worker; a job without one by a scheduler, at once if nothing was ever published.
 pub(crate) fn apply(job: &Job, now: Timestamp) -> Outcome {
     match &job.phase {
-        Phase::Pending { .. } | Phase::Backoff { .. } => {
-            let mut next = enter(job, Phase::Stopped { since: now }, "stopped by the user", now);
+        // What a failed job has published is still waiting for a next segment.
+        Phase::Pending { .. } | Phase::Backoff { .. } | Phase::Failed { .. } => {
+            let (mut next, effects) = switched_off(job, now);
             next.desired = Desired::Stopped;
             next.generation += 1;
             // Nothing is left to be done for this command, so it needs no outbox.
             next.admitted = next.generation;
-            moved(next, Vec::new())
+            moved(next, effects)
         }
         Phase::Assigned { run, .. }
         | Phase::Listening { run, .. }
@@ -34,7 +35,7 @@ pub(crate) fn apply(job: &Job, now: Timestamp) -> Outcome {
             next.generation += 1;
             moved(next, Vec::new())
         }
-        Phase::Stopped { .. } | Phase::Failed { .. } => Outcome::Unchanged,
+        Phase::Finishing { .. } | Phase::Stopped { .. } => Outcome::Unchanged,
         Phase::Deleting { .. } => Outcome::Refused(Refusal::BeingDeleted),
     }
 }

@@ -16,12 +16,13 @@ pub(crate) fn apply(job: &Job, now: Timestamp) -> Outcome {
                 Failure::retryable(Fault::Worker, "the chosen worker did not take the run up in time");
             run_ended::failed(job, run, &failure, false, now)
         }
-        Phase::Stopping { run, .. } => run_ended::stopped_or_restarted(job, run, now),
+        Phase::Stopping { run, .. } => run_ended::stopped_or_restarted(job, run, false, now),
         Phase::Backoff { .. } => {
             let pending = Phase::Pending { since: now, waiting_for: None };
             moved(enter(job, pending, "trying again", now), vec![Effect::RequestPlacement])
         }
         Phase::Pending { .. }
+        | Phase::Finishing { .. }
         | Phase::Listening { .. }
         | Phase::Streaming { .. }
         | Phase::Interrupted { .. }

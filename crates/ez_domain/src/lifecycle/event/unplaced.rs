@@ -19,6 +19,7 @@ pub(crate) fn apply(job: &Job, why: &str) -> Outcome {
         | Phase::Streaming { .. }
         | Phase::Interrupted { .. }
         | Phase::Stopping { .. }
+        | Phase::Finishing { .. }
         | Phase::Backoff { .. }
         | Phase::Stopped { .. }
         | Phase::Failed { .. }

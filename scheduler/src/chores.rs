@@ -1,17 +1,18 @@
-//! Removes the media of deleted jobs, then their records.
+//! What is to be done in the buckets of jobs that no worker holds: playlists are ended, media is removed.
 //!
-//! Nothing is remembered about how far it came: the listing tells. The record goes only after a
-//! listing that found nothing, so a scheduler that dies in between leaves work, not litter.
+//! Nothing is remembered about how far a chore came: the bucket tells. The record moves on only when
+//! nothing is left to be done, so a scheduler that dies in between leaves work, not litter.
+
+mod end_playlists;
+mod remove_media;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ez_domain::id::JobId;
-use ez_domain::job::{Job, Phase};
-use ez_domain::lifecycle::Event;
-use ez_media::layout::Objects;
-use ez_store::{Applied, CommitGuard, StoreError, apply};
+use ez_domain::job::Phase;
+use ez_store::StoreError;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -20,21 +21,23 @@ use crate::troubles::Troubles;
 
 /// Most jobs that one look takes in.
 const BATCH: usize = 200;
-/// Pages of a listing that are deleted before other jobs have their turn.
-const PAGES: usize = 10;
 /// Pauses after failures of one job: doubled from the first to the last.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
 
 #[derive(Debug, thiserror::Error)]
-enum RemovalError {
+enum ChoreError {
     #[error("the state store failed")]
     Store(#[from] StoreError),
-    #[error("the bucket {bucket} failed; the media of the deleted job is still there")]
+    #[error("the bucket {bucket} failed")]
     Bucket {
         bucket: String,
         #[source]
         source: ez_objects::Error,
     },
+    #[error("the bucket {bucket} did not answer within {} s", limit.as_secs())]
+    Slow { bucket: String, limit: Duration },
+    #[error("the playlists could not be ended: {reason}")]
+    Playlists { reason: String },
 }
 
 /// Whether anything is left to be done for a job.
@@ -49,31 +52,32 @@ struct Retry {
     pause: Duration,
 }
 
-/// Removes media until `ended`.
-pub(crate) async fn keep_removing(running: Arc<Running>, ended: CancellationToken) {
-    let mut remover = Remover { running, troubles: Troubles::new("remove media"), retries: HashMap::new() };
+/// Does chores until `ended`.
+pub(crate) async fn keep_doing(running: Arc<Running>, ended: CancellationToken) {
+    let mut chores =
+        Chores { running, troubles: Troubles::new("do the chores of a bucket"), retries: HashMap::new() };
     while !ended.is_cancelled() {
-        if remover.remove_some(&ended).await == Progress::More {
+        if chores.do_some(&ended).await == Progress::More {
             continue;
         }
-        let timing = remover.running.app.timing;
+        let timing = chores.running.app.timing;
         tokio::select! {
             // A time-out is the regular look; the bell only makes it earlier.
-            _ = timeout(remover.next_look(timing.removal_every), remover.running.hints.removal.notified()) => {}
+            _ = timeout(chores.next_look(timing.chores_every), chores.running.hints.chores.notified()) => {}
             () = ended.cancelled() => return,
         }
     }
 }
 
-struct Remover {
+struct Chores {
     running: Arc<Running>,
     troubles: Troubles<Option<JobId>>,
     retries: HashMap<JobId, Retry>,
 }
 
-impl Remover {
-    async fn remove_some(&mut self, ended: &CancellationToken) -> Progress {
-        let jobs = match self.running.app.store.removals(BATCH).await {
+impl Chores {
+    async fn do_some(&mut self, ended: &CancellationToken) -> Progress {
+        let jobs = match self.running.app.store.chores(BATCH).await {
             Ok(jobs) => jobs,
             Err(error) => {
                 self.troubles.failed(None, &error);
@@ -92,7 +96,7 @@ impl Remover {
             if self.retries.get(&id).is_some_and(|retry| Instant::now() < retry.not_before) {
                 continue;
             }
-            match remove(&self.running, id).await {
+            match do_one(&self.running, id).await {
                 Ok(Progress::Done) => self.worked(id),
                 Ok(Progress::More) => {
                     self.worked(id);
@@ -109,7 +113,7 @@ impl Remover {
         self.troubles.worked(&Some(id));
     }
 
-    fn failed(&mut self, id: JobId, error: &RemovalError) {
+    fn failed(&mut self, id: JobId, error: &ChoreError) {
         self.troubles.failed(Some(id), error);
         let pause = self.retries.get(&id).map_or(PAUSES.0, |retry| (retry.pause * 2).min(PAUSES.1));
         self.retries.insert(id, Retry { not_before: Instant::now() + pause, pause });
@@ -123,38 +127,21 @@ impl Remover {
     }
 }
 
-async fn remove(running: &Running, id: JobId) -> Result<Progress, RemovalError> {
-    let store = &*running.app.store;
-    let Some(stored) = store.load(id).await? else {
+async fn do_one(running: &Running, id: JobId) -> Result<Progress, ChoreError> {
+    let Some(stored) = running.app.store.load(id).await? else {
         return Ok(Progress::Done);
     };
-    let Phase::Deleting { keep_media, .. } = stored.job.phase else {
-        return Ok(Progress::Done);
-    };
-    if !keep_media && remove_media(running, &stored.job).await? == Progress::More {
-        return Ok(Progress::More);
+    match stored.job.phase {
+        Phase::Deleting { keep_media, .. } => remove_media::remove(running, &stored.job, keep_media).await,
+        Phase::Finishing { epoch, .. } => end_playlists::end(running, &stored.job, epoch).await,
+        Phase::Pending { .. }
+        | Phase::Assigned { .. }
+        | Phase::Listening { .. }
+        | Phase::Streaming { .. }
+        | Phase::Interrupted { .. }
+        | Phase::Stopping { .. }
+        | Phase::Backoff { .. }
+        | Phase::Stopped { .. }
+        | Phase::Failed { .. } => Ok(Progress::Done),
     }
-    if apply(store, id, &Event::MediaRemoved, CommitGuard::Version).await? == Applied::Removed {
-        tracing::info!(job = %id, keep_media, "a deleted job is gone");
-    }
-    Ok(Progress::Done)
-}
-
-async fn remove_media(running: &Running, job: &Job) -> Result<Progress, RemovalError> {
-    let failed = |source| RemovalError::Bucket { bucket: job.spec.bucket.as_str().to_owned(), source };
-    let bucket = running.app.buckets.open(&job.spec.bucket).await;
-    let prefix = Objects::of(job.id).prefix();
-    for _ in 0..PAGES {
-        // From the beginning each time: what was listed before is deleted by now.
-        let page = bucket.list(&prefix, None).await.map_err(failed)?;
-        if page.objects.is_empty() {
-            return Ok(Progress::Done);
-        }
-        let keys: Vec<String> = page.objects.into_iter().map(|object| object.key).collect();
-        for batch in keys.chunks(ez_objects::object::DELETE_BATCH_MAX) {
-            bucket.delete_batch(batch).await.map_err(failed)?;
-        }
-        tracing::debug!(job = %job.id, objects = keys.len(), "deleted media");
-    }
-    Ok(Progress::More)
 }

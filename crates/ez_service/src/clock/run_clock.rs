@@ -7,37 +7,37 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Times of one run.
+/// Times of one run, counted from its start.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct RunClock {
+pub struct RunClock {
     began: Instant,
     began_wall_ms: i64,
 }
 
 impl RunClock {
     /// Starts now.
-    pub(crate) fn start() -> Self {
-        let wall = i64::try_from(ez_service::clock::wall_millis()).unwrap_or(i64::MAX);
+    pub fn start() -> Self {
+        let wall = i64::try_from(super::wall_millis()).unwrap_or(i64::MAX);
         Self { began: Instant::now(), began_wall_ms: wall }
     }
 
     /// Time since the start of the run.
-    pub(crate) fn now(&self) -> Duration {
+    pub fn now(&self) -> Duration {
         self.began.elapsed()
     }
 
     /// The instant at which the run's clock shows `at`.
-    pub(crate) fn instant(&self, at: Duration) -> Instant {
+    pub fn instant(&self, at: Duration) -> Instant {
         self.began + at
     }
 
     /// Wall-clock milliseconds at a moment of the run.
-    pub(crate) fn wall_ms(&self, at: Duration) -> i64 {
+    pub fn wall_ms(&self, at: Duration) -> i64 {
         self.began_wall_ms.saturating_add(i64::try_from(at.as_millis()).unwrap_or(i64::MAX))
     }
 
     /// Wall-clock milliseconds now.
-    pub(crate) fn wall_now_ms(&self) -> i64 {
+    pub fn wall_now_ms(&self) -> i64 {
         self.wall_ms(self.now())
     }
 }

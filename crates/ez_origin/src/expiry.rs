@@ -1,16 +1,20 @@
-//! Objects that have left the window and may be deleted later.
+//! Objects that no manifest names, and when they may be deleted.
 //!
-//! Held in memory only: what a crashed run forgets is caught by the bucket's life-cycle rule and by
-//! the removal of the job.
+//! What leaves the window must stay for a while (RFC 8216 6.2.2). That is remembered in memory; a
+//! new owner finds what its predecessor had not deleted yet by listing the bucket, where also lies
+//! what was uploaded and never published.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ez_manifest::timeline::Left;
-use ez_objects::ObjectStore;
+use ez_domain::id::Epoch;
+use ez_manifest::timeline::{Left, Timeline};
+use ez_media::layout::PeriodName;
+use ez_objects::dice::Dice;
 use ez_objects::object::DELETE_BATCH_MAX;
-use ez_objects::retry::Policy;
+use ez_objects::retry::{Policy, persist};
+use ez_objects::{Error, ObjectStore};
 use tokio::task::JoinSet;
 
 /// Time between two rounds of deletion: many objects in one request.
@@ -29,6 +33,14 @@ impl Expiry {
         for expired in left.objects {
             self.waiting.entry(expired.deletable_at_ms).or_default().push(expired.uri);
         }
+    }
+
+    /// Takes in what no manifest names; none of it is deleted before a playlist that may have named it
+    /// is surely out of use.
+    pub(crate) fn add_strays(&mut self, strays: Vec<String>, now_ms: i64, timeline: &Timeline) {
+        let settings = timeline.settings();
+        let longest_ms = settings.window_ms().saturating_add(i64::from(settings.target_duration_s) * 2000);
+        self.waiting.entry(now_ms.saturating_add(longest_ms)).or_default().extend(strays);
     }
 
     /// Keys whose time has come.
@@ -53,6 +65,40 @@ impl Expiry {
             }
         });
     }
+}
+
+/// URIs in period folders of epochs up to `epoch` that lie in the bucket.
+pub(crate) async fn list_media(
+    store: &dyn ObjectStore,
+    prefix: &str,
+    epoch: Epoch,
+    policy: &Policy,
+    mut dice: Dice,
+) -> Result<Vec<String>, Error> {
+    let mut uris = Vec::new();
+    let mut continuation: Option<String> = None;
+    loop {
+        let from = continuation.as_deref();
+        let page = persist(policy, &mut dice, "list", prefix, || store.list(prefix, from)).await?;
+        for object in page.objects {
+            let Some(uri) = object.key.strip_prefix(prefix) else { continue };
+            let period = uri.split('/').next().and_then(|folder| folder.parse::<PeriodName>().ok());
+            if period.is_some_and(|period| period.epoch <= epoch) {
+                uris.push(uri.to_owned());
+            }
+        }
+        continuation = page.next;
+        if continuation.is_none() {
+            return Ok(uris);
+        }
+    }
+}
+
+/// Those of `uris` that neither the timeline names nor lie in one of the `open` period folders.
+pub(crate) fn strays(uris: Vec<String>, timeline: &Timeline, open: &[String]) -> Vec<String> {
+    let named: HashSet<String> = timeline.uris().collect();
+    let is_open = |uri: &str| open.iter().any(|folder| uri.split('/').next() == Some(folder));
+    uris.into_iter().filter(|uri| !named.contains(uri) && !is_open(uri)).collect()
 }
 
 #[cfg(test)]

@@ -1,0 +1,57 @@
+//! How much media may wait on the worker's disk, and what goes when it is more.
+//!
+//! The best picture goes first: viewers keep a lower one, and one segment of it frees the most.
+
+use std::collections::VecDeque;
+
+use ez_domain::spec::{JobSpec, RenditionName};
+use ez_manifest::timeline::Segment;
+
+use crate::period::Period;
+
+/// Media that may wait.
+const SECONDS: u64 = 600;
+/// Room for the smallest of ladders.
+const LEAST_BYTES: u64 = 64 * 1024 * 1024;
+
+/// The bounds of one run's spool.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    bytes: u64,
+    /// In the order in which renditions are given up.
+    order: Vec<RenditionName>,
+}
+
+impl Budget {
+    /// Ten minutes of the whole ladder at its highest rates.
+    pub(crate) fn of(spec: &JobSpec) -> Self {
+        let video = spec.video.iter().map(|rendition| rendition.max_bitrate.bps());
+        let audio = spec.audio.iter().map(|rendition| rendition.bitrate.bps());
+        let bytes = (video.chain(audio).sum::<u64>() / 8).saturating_mul(SECONDS).max(LEAST_BYTES);
+        Self::of_bytes(bytes, spec)
+    }
+
+    pub(crate) fn of_bytes(bytes: u64, spec: &JobSpec) -> Self {
+        let mut video: Vec<_> = spec.video.iter().collect();
+        video.sort_by_key(|rendition| std::cmp::Reverse(rendition.max_bitrate.bps()));
+        let video = video.into_iter().map(|rendition| rendition.name.clone());
+        let audio = spec.audio.iter().map(|rendition| rendition.name.clone());
+        Self { bytes, order: video.chain(audio).collect() }
+    }
+
+    /// Gives segments up until the rest fits; answers what went, with the place of its period.
+    pub(crate) fn enforce(&self, periods: &mut VecDeque<Period>) -> Vec<(usize, RenditionName, Segment)> {
+        let mut waiting: u64 = periods.iter().map(|period| period.slots.bytes()).sum();
+        let mut given_up = Vec::new();
+        for rendition in &self.order {
+            for (place, period) in periods.iter_mut().enumerate() {
+                while waiting > self.bytes {
+                    let Some(segment) = period.slots.give_up_oldest(rendition.as_str()) else { break };
+                    waiting = waiting.saturating_sub(segment.bytes);
+                    given_up.push((place, rendition.clone(), segment));
+                }
+            }
+        }
+        given_up
+    }
+}

@@ -1,0 +1,29 @@
+//! Ends a channel that has no run any more.
+//!
+//! A job can be stopped while no worker holds it: it waits for one, or its worker is gone. Its
+//! playlists must end all the same, or players would wait for the next segment for ever.
+
+use std::sync::Arc;
+
+use ez_objects::ObjectStore;
+
+use crate::takeover::{adopt, probe};
+use crate::{Settings, Stopped};
+
+/// Ends the playlists under an epoch of its own; answers whether there were any.
+///
+/// Repeating it is harmless, also from several places at once: the store decides.
+///
+/// # Errors
+/// When a higher epoch owns the channel, or the store refuses.
+pub async fn end_channel(settings: &Settings, store: &Arc<dyn ObjectStore>) -> Result<bool, Stopped> {
+    let mut probed = probe(settings, store).await?;
+    let ended = adopt(settings, &mut probed, |timeline| {
+        timeline.begin_run(settings.epoch.number())?;
+        timeline.end();
+        Ok(())
+    });
+    let Some(timeline) = ended.await? else { return Ok(false) };
+    probed.manifests.store_projections(&timeline).await?;
+    Ok(true)
+}

@@ -1,0 +1,164 @@
+//! The beginning: the bucket is taken over, and what an earlier process of this run left is taken up.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ez_manifest::timeline::Timeline;
+use ez_media::layout::{Objects, OutputLayout};
+use ez_objects::ObjectStore;
+use ez_objects::health::Observed;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::{Origin, Progress};
+use crate::budget::Budget;
+use crate::period::Period;
+use crate::publisher::{self, Acknowledged};
+use crate::spool::{self, Found, Spool};
+use crate::takeover::{adopt, probe};
+use crate::upload::Uploader;
+use crate::{Settings, Stopped, expiry, ladder};
+
+impl Origin {
+    pub(super) async fn begin(
+        settings: Settings,
+        folder: PathBuf,
+        store: Arc<dyn ObjectStore>,
+        progress: watch::Sender<Progress>,
+    ) -> Result<Self, Stopped> {
+        let observed = Observed::new(store);
+        let health = observed.health();
+        let store: Arc<dyn ObjectStore> = Arc::new(observed);
+        let mut probed = probe(&settings, &store).await?;
+        let epoch = settings.epoch.number();
+        // A process that takes over from its predecessor in the same run goes on in its open period.
+        let adopted = adopt(&settings, &mut probed, |timeline| {
+            if timeline.epoch() == epoch { Ok(()) } else { timeline.begin_run(epoch) }
+        });
+        let timeline = adopted.await?;
+        if let Some(timeline) = &timeline {
+            probed.manifests.store_projections(timeline).await?;
+        }
+
+        let layout = OutputLayout::new(&settings.spec);
+        let (found, next) = spool::find(&folder, &layout).await;
+        let spool = Spool::open(folder, next).await.map_err(|error| super::disk(&error))?;
+        let unfinished = if found.is_empty() { None } else { spool.last_media().await };
+
+        let objects = Objects::of(settings.job);
+        let uploader = Uploader {
+            store: Arc::clone(&store),
+            objects,
+            epoch: settings.epoch,
+            conditional: probed.conditional,
+            policy: probed.policy,
+        };
+        let (snapshots, states) = watch::channel(None);
+        let (acknowledge, acknowledged) = watch::channel(Acknowledged::default());
+        let mut publisher = JoinSet::new();
+        publisher.spawn(publisher::publish(probed.manifests, states, acknowledge));
+        progress.send_modify(|progress| {
+            progress.frame_rate = timeline.as_ref().and_then(ladder::resolved_frame_rate);
+            progress.unfinished = unfinished;
+        });
+        let mut origin = Self {
+            budget: Budget::of(&settings.spec),
+            store,
+            health,
+            uploader,
+            dice: probed.dice,
+            spool,
+            timeline,
+            periods: std::collections::VecDeque::new(),
+            uploads: JoinSet::new(),
+            expiry: expiry::Expiry::default(),
+            listing: JoinSet::new(),
+            publisher,
+            snapshots,
+            acknowledged,
+            version: 0,
+            change: None,
+            removable: std::collections::VecDeque::new(),
+            leaving: None,
+            progress,
+            committed: 0,
+            newest_period: 0,
+            given_up: 0,
+            settings,
+        };
+        for period in found {
+            origin.take_up(period).await;
+        }
+        origin.close_what_nobody_continues();
+        origin.look_for_strays();
+        Ok(origin)
+    }
+
+    /// Takes up a period of an earlier process of this run.
+    async fn take_up(&mut self, found: Found) {
+        let Found { folder, mut record, spooled, fresh } = found;
+        let open = self.timeline.as_ref().and_then(Timeline::open_period_id);
+        let was_opened = record
+            .id
+            .is_some_and(|id| self.timeline.as_ref().is_some_and(|timeline| timeline.has_opened(id)));
+        let continues = record.id.is_some() && record.id == open;
+        if was_opened && !continues {
+            // Published whole before the crash.
+            folder.remove().await;
+            return;
+        }
+        if !continues {
+            record.id = None;
+        }
+        let mut period = Period::new(None, record, folder, &self.settings.spec);
+        period.has_ended = true;
+        if let Some(timeline) = self.timeline.as_ref().filter(|_| continues) {
+            period.resume(timeline);
+            // What is stored already needs no new version.
+            period.opened_in = Some(0);
+        }
+        let mut files = 0;
+        for file in spooled.iter().chain(&fresh) {
+            match period.take(file).await {
+                Ok(_) => files += 1,
+                // The file that packager was writing when it was killed.
+                Err(error) => tracing::info!(
+                    error = format!("{error:#}"),
+                    file = %file.path.display(),
+                    "a file of an earlier process is not whole"
+                ),
+            }
+        }
+        tracing::info!(period = ?period.id(), files, "an earlier process left media: it is published now");
+        self.periods.push_back(period);
+    }
+
+    fn close_what_nobody_continues(&mut self) {
+        let open = self.timeline.as_ref().and_then(Timeline::open_period_id);
+        let is_continued = self.periods.front().is_some_and(|period| period.id() == open);
+        if let Some(timeline) = self.timeline.as_mut()
+            && open.is_some()
+            && !is_continued
+        {
+            timeline.close_period();
+            self.change = Some(true);
+        }
+    }
+
+    fn look_for_strays(&mut self) {
+        if self.timeline.is_none() {
+            return;
+        }
+        let (store, policy) = (Arc::clone(&self.store), self.uploader.policy);
+        let (prefix, epoch, dice) = (self.uploader.objects.prefix(), self.settings.epoch, self.dice.fork());
+        self.listing.spawn(async move {
+            match expiry::list_media(store.as_ref(), &prefix, epoch, &policy, dice).await {
+                Ok(uris) => uris,
+                Err(error) => {
+                    tracing::warn!(%error, "the bucket could not be listed: expired objects may stay in it");
+                    Vec::new()
+                }
+            }
+        });
+    }
+}

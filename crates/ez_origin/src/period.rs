@@ -1,0 +1,204 @@
+//! A period whose files are being published.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use ez_domain::spec::{JobSpec, RenditionName};
+use ez_manifest::fmp4::{InitSegment, Media, MediaSegment};
+use ez_manifest::timeline::{PeriodId, Segment, Timeline, TrackInfo};
+
+use crate::file::{ClosedFile, FileKind};
+use crate::slots::Slots;
+use crate::spool::{PeriodFolder, Record};
+
+/// One period: its files on disk, and what the store has of them.
+#[derive(Debug)]
+pub(crate) struct Period {
+    /// The number that the run gave it; `None` is one that an earlier process left behind.
+    pub(crate) local: Option<u32>,
+    pub(crate) record: Record,
+    pub(crate) folder: PeriodFolder,
+    pub(crate) slots: Slots,
+    /// Whether no more files come.
+    pub(crate) has_ended: bool,
+    /// The version of the timeline that names it must be stored before anything is uploaded.
+    pub(crate) opened_in: Option<u64>,
+    inits: HashMap<RenditionName, Init>,
+    names: Vec<RenditionName>,
+}
+
+#[derive(Debug)]
+struct Init {
+    segment: InitSegment,
+    state: InitState,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum InitState {
+    Closed,
+    Uploading,
+    Stored,
+}
+
+/// What comes of a closed file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// It waits for its upload.
+    Waits,
+    /// It was here before, or its time has passed.
+    Superfluous,
+}
+
+/// What to upload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum What {
+    Init(RenditionName),
+    Segment(RenditionName, Segment),
+}
+
+impl Period {
+    pub(crate) fn new(local: Option<u32>, record: Record, folder: PeriodFolder, spec: &JobSpec) -> Self {
+        // Audio first, then from the smallest picture up: what viewers miss least waits longest.
+        let mut video: Vec<_> = spec.video.iter().collect();
+        video.sort_by_key(|rendition| rendition.max_bitrate.bps());
+        let audio = spec.audio.iter().map(|rendition| (rendition.name.to_string(), true));
+        let video = video.into_iter().map(|rendition| (rendition.name.to_string(), false));
+        Self {
+            local,
+            record,
+            folder,
+            slots: Slots::new(audio.chain(video)),
+            has_ended: false,
+            opened_in: None,
+            inits: HashMap::new(),
+            names: spec.rendition_names().cloned().collect(),
+        }
+    }
+
+    /// Reads and checks a closed file and moves it into the spool.
+    ///
+    /// # Errors
+    /// When it is torn, unusable or cannot be moved; a segment then counts as lost.
+    pub(crate) async fn take(&mut self, file: &ClosedFile) -> Result<Taken> {
+        let taken = self.read_and_keep(file).await;
+        if let (Err(_), FileKind::Segment { time }) = (&taken, file.kind) {
+            self.slots.unusable(file.rendition.as_str(), time);
+        }
+        taken
+    }
+
+    async fn read_and_keep(&mut self, file: &ClosedFile) -> Result<Taken> {
+        let rendition = &file.rendition;
+        if matches!(file.kind, FileKind::Init) && self.inits.contains_key(rendition) {
+            return Ok(Taken::Superfluous);
+        }
+        let bytes = tokio::fs::read(&file.path).await.context("read the file")?;
+        match file.kind {
+            FileKind::Init => {
+                let segment = InitSegment::read(&bytes).context("read the init segment")?;
+                self.keep(file, self.folder.init(rendition)).await?;
+                self.inits.insert(rendition.clone(), Init { segment, state: InitState::Closed });
+            }
+            FileKind::Segment { .. } => {
+                let init = self.inits.get(rendition).context("its init segment has not been seen")?;
+                let media = MediaSegment::read(&bytes, &init.segment).context("read the segment")?;
+                let segment = Segment { t: media.decode_time, d: media.duration, bytes: media.bytes };
+                self.keep(file, self.folder.segment(rendition, segment.t)).await?;
+                if !self.slots.closed(rendition.as_str(), segment) {
+                    return Ok(Taken::Superfluous);
+                }
+            }
+        }
+        Ok(Taken::Waits)
+    }
+
+    async fn keep(&self, file: &ClosedFile, to: PathBuf) -> Result<()> {
+        if file.path == to {
+            // Found in the spool after a crash.
+            return Ok(());
+        }
+        self.folder.take(&file.path, &to).await
+    }
+
+    /// Takes over what the stored timeline tells of this period, after a crash.
+    pub(crate) fn resume(&mut self, timeline: &Timeline) {
+        let Some(stored) = timeline.periods().last().filter(|period| Some(period.id) == self.record.id)
+        else {
+            return;
+        };
+        for (rendition, track) in timeline.ladder().iter().zip(&stored.tracks) {
+            if let Some(last) = track.entries.last() {
+                self.slots.resume_after(&rendition.name, last.t);
+            }
+        }
+    }
+
+    /// What to upload next, now marked as on its way: init segments before everything else.
+    pub(crate) fn next_upload(&mut self) -> Option<What> {
+        for name in &self.names {
+            if let Some(init) = self.inits.get_mut(name).filter(|init| init.state == InitState::Closed) {
+                init.state = InitState::Uploading;
+                return Some(What::Init(name.clone()));
+            }
+        }
+        // A segment whose init segment is not stored would be unplayable.
+        let inits = &self.inits;
+        let is_open = |name: &str| {
+            inits.iter().any(|(known, init)| known.as_str() == name && init.state == InitState::Stored)
+        };
+        let (name, segment) = self.slots.next_upload(is_open)?;
+        let rendition = self.names.iter().find(|known| known.as_str() == name)?;
+        Some(What::Segment(rendition.clone(), segment))
+    }
+
+    /// The store has acknowledged an upload; answers the track that can be declared now.
+    pub(crate) fn stored(&mut self, what: &What) -> Option<TrackInfo> {
+        match what {
+            What::Init(rendition) => {
+                let init = self.inits.get_mut(rendition)?;
+                init.state = InitState::Stored;
+                Some(track(&init.segment))
+            }
+            What::Segment(rendition, segment) => {
+                self.slots.stored(rendition.as_str(), segment.t);
+                None
+            }
+        }
+    }
+
+    /// The local file of an upload.
+    pub(crate) fn path(&self, what: &What) -> PathBuf {
+        match what {
+            What::Init(rendition) => self.folder.init(rendition),
+            What::Segment(rendition, segment) => self.folder.segment(rendition, segment.t),
+        }
+    }
+
+    /// Length of all its media so far, by the first rendition.
+    pub(crate) fn length(&self) -> Duration {
+        let Some(name) = self.names.first() else { return Duration::ZERO };
+        let timescale = self.inits.get(name).map_or(1, |init| init.segment.timescale.max(1));
+        let micros = u128::from(self.slots.ticks(name.as_str())) * 1_000_000 / u128::from(timescale);
+        Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+    }
+
+    pub(crate) const fn id(&self) -> Option<PeriodId> {
+        self.record.id
+    }
+}
+
+fn track(init: &InitSegment) -> TrackInfo {
+    let audio = match init.media {
+        Media::Audio { sample_rate, channels } => Some((sample_rate, channels)),
+        Media::Video { .. } => None,
+    };
+    TrackInfo {
+        timescale: init.timescale,
+        codec: init.codec.clone(),
+        audio,
+        keys: Vec::new(),
+        protection: None,
+    }
+}

@@ -1,0 +1,54 @@
+//! When a refusal of the store is believed.
+
+use ez_domain::fault::{Failure, Fault};
+use ez_objects::Error;
+use ez_objects::dice::Dice;
+use ez_objects::health::Trouble;
+use ez_objects::retry::Policy;
+
+/// Tries at a store that refuses, before the refusal is believed: permissions take a moment to spread.
+const TRIES: u32 = 3;
+
+/// The refusals of one request; what may succeed later is repeated below (`ez_objects`) already.
+#[derive(Debug)]
+pub(crate) struct Refusals {
+    policy: Policy,
+    dice: Dice,
+    count: u32,
+}
+
+impl Refusals {
+    pub(crate) const fn new(policy: Policy, dice: Dice) -> Self {
+        Self { policy, dice, count: 0 }
+    }
+
+    /// Waits until the next try, or gives `error` back if it is to be believed.
+    pub(crate) async fn doubt(&mut self, error: Error) -> Result<(), Error> {
+        self.count += 1;
+        if self.count >= TRIES {
+            return Err(error);
+        }
+        tracing::warn!(%error, refusals = self.count, "the store refuses");
+        tokio::time::sleep(self.policy.pause(self.count, &mut self.dice)).await;
+        Ok(())
+    }
+}
+
+/// A refusal of the store, as the user is told of it.
+pub(crate) fn failure(error: &Error) -> Failure {
+    let reason = format!(
+        "the bucket does not take the media: {error}; check that the bucket exists and that the worker's \
+         credentials may write to it"
+    );
+    Failure { fault: error.fault(), reason, retryable: error.is_retryable() }
+}
+
+/// A store that does not answer, as the user is told of it.
+pub(crate) fn trouble(trouble: &Trouble) -> Failure {
+    let reason = format!(
+        "the bucket takes nothing at the moment ({}); media waits on the worker's disk and is uploaded when it \
+         does again",
+        trouble.error
+    );
+    Failure::retryable(Fault::Destination, reason)
+}

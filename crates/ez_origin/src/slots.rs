@@ -1,0 +1,224 @@
+//! Which segments of a period wait, for the store or for one another.
+//!
+//! A *slot* is the n-th segment of every rendition of a period. It is published when all of its
+//! segments are stored, so that the playlists of all renditions always end alike. A segment that is
+//! given up leaves a hole in its rendition and does not hold up the others.
+//!
+//! Invariant: segments of a rendition leave in the order of their decode times, whatever the order
+//! in which uploads end.
+
+use std::collections::BTreeMap;
+
+use ez_manifest::timeline::{Segment, Slot};
+
+/// The segments of one period that are not published yet.
+#[derive(Debug)]
+pub(crate) struct Slots {
+    /// In the order in which the segments of a slot are uploaded.
+    renditions: Vec<Rendition>,
+}
+
+#[derive(Debug)]
+struct Rendition {
+    name: String,
+    is_audio: bool,
+    /// By decode time.
+    waiting: BTreeMap<u64, Waiting>,
+    /// Decode time of the last one that left.
+    last: Option<u64>,
+    /// Decode times at which the first began and the last that left ended.
+    span: Option<(u64, u64)>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    segment: Segment,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// On the worker's disk.
+    Closed,
+    /// On its way to the store.
+    Uploading,
+    /// Acknowledged by the store.
+    Stored,
+    /// Given up: its slot is published without it.
+    Lost,
+}
+
+impl Slots {
+    /// Nothing yet, for these renditions (name, whether audio), in the order of upload.
+    pub(crate) fn new(renditions: impl IntoIterator<Item = (String, bool)>) -> Self {
+        let renditions = renditions
+            .into_iter()
+            .map(|(name, is_audio)| Rendition {
+                name,
+                is_audio,
+                waiting: BTreeMap::new(),
+                last: None,
+                span: None,
+            })
+            .collect();
+        Self { renditions }
+    }
+
+    /// Everything up to this decode time has been published before.
+    pub(crate) fn resume_after(&mut self, rendition: &str, decode_time: u64) {
+        if let Some(rendition) = self.find(rendition) {
+            rendition.last = rendition.last.max(Some(decode_time));
+        }
+    }
+
+    /// A segment was closed; `false` when its time has passed already.
+    pub(crate) fn closed(&mut self, rendition: &str, segment: Segment) -> bool {
+        self.enter(rendition, segment, State::Closed)
+    }
+
+    /// A segment was closed that cannot be used.
+    pub(crate) fn unusable(&mut self, rendition: &str, decode_time: u64) {
+        self.enter(rendition, Segment { t: decode_time, d: 0, bytes: 0 }, State::Lost);
+    }
+
+    fn enter(&mut self, rendition: &str, segment: Segment, state: State) -> bool {
+        let Some(rendition) = self.find(rendition) else { return false };
+        if rendition.last.is_some_and(|last| segment.t <= last) {
+            return false;
+        }
+        rendition.span.get_or_insert((segment.t, segment.t));
+        rendition.waiting.entry(segment.t).or_insert(Waiting { segment, state });
+        true
+    }
+
+    /// The segment to upload next, now marked as on its way: of the oldest slot, there in the order of
+    /// upload. Renditions for which `is_open` is false are passed over.
+    pub(crate) fn next_upload(&mut self, is_open: impl Fn(&str) -> bool) -> Option<(String, Segment)> {
+        let first_closed = |rendition: &Rendition| {
+            rendition.waiting.values().position(|waiting| waiting.state == State::Closed)
+        };
+        let open = self.renditions.iter_mut().filter(|rendition| is_open(&rendition.name));
+        let (_, rendition) = open
+            .filter_map(|rendition| Some((first_closed(rendition)?, rendition)))
+            .min_by_key(|(at, _)| *at)?;
+        let waiting = rendition.waiting.values_mut().find(|waiting| waiting.state == State::Closed)?;
+        waiting.state = State::Uploading;
+        Some((rendition.name.clone(), waiting.segment))
+    }
+
+    /// The store has acknowledged a segment.
+    pub(crate) fn stored(&mut self, rendition: &str, decode_time: u64) {
+        if let Some(waiting) = self.waiting(rendition, decode_time) {
+            waiting.state = State::Stored;
+        }
+    }
+
+    /// The oldest segment of a rendition that is still only on disk, now given up.
+    pub(crate) fn give_up_oldest(&mut self, rendition: &str) -> Option<Segment> {
+        let rendition = self.find(rendition)?;
+        let waiting = rendition.waiting.values_mut().find(|waiting| waiting.state == State::Closed)?;
+        waiting.state = State::Lost;
+        Some(waiting.segment)
+    }
+
+    /// Segments that wait, for an upload or for the other renditions.
+    pub(crate) fn backlog(&self) -> usize {
+        self.renditions.iter().map(|rendition| rendition.waiting.len()).sum()
+    }
+
+    /// Bytes of segments that are on disk only.
+    pub(crate) fn bytes(&self) -> u64 {
+        let waiting = self.renditions.iter().flat_map(|rendition| rendition.waiting.values());
+        let closed = waiting.filter(|waiting| waiting.state == State::Closed);
+        closed.map(|waiting| waiting.segment.bytes).sum()
+    }
+
+    /// Whether nothing waits for the store.
+    pub(crate) fn is_settled(&self) -> bool {
+        let mut waiting = self.renditions.iter().flat_map(|rendition| rendition.waiting.values());
+        !waiting.any(|waiting| matches!(waiting.state, State::Closed | State::Uploading))
+    }
+
+    /// Whether nothing waits at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.renditions.iter().all(|rendition| rendition.waiting.is_empty())
+    }
+
+    /// The next slot, if it is complete.
+    pub(crate) fn next(&mut self) -> Option<Slot> {
+        let is_complete = self.renditions.iter().all(|rendition| {
+            rendition
+                .waiting
+                .first_key_value()
+                .is_some_and(|(_, waiting)| matches!(waiting.state, State::Stored | State::Lost))
+        });
+        is_complete.then(|| self.take_firsts())
+    }
+
+    /// Takes back what was closed beyond the last slot that every rendition has: the media of these
+    /// segments is encoded again. Answers their names and times.
+    pub(crate) fn cut_to_complete(&mut self) -> Vec<(String, u64)> {
+        let complete = self.renditions.iter().map(|rendition| rendition.waiting.len()).min().unwrap_or(0);
+        let mut cut = Vec::new();
+        for rendition in &mut self.renditions {
+            while rendition.waiting.len() > complete
+                && let Some((time, _)) = rendition.waiting.pop_last()
+            {
+                cut.push((rendition.name.clone(), time));
+            }
+        }
+        cut
+    }
+
+    /// Ticks from the beginning of a rendition's first segment to the end of its newest.
+    pub(crate) fn ticks(&self, rendition: &str) -> u64 {
+        let rendition = self.renditions.iter().find(|candidate| candidate.name == rendition);
+        let Some((begin, left)) = rendition.and_then(|rendition| rendition.span) else { return 0 };
+        let newest = rendition.and_then(|rendition| rendition.waiting.values().next_back());
+        let end = newest.map_or(left, |newest| newest.segment.t.saturating_add(newest.segment.d));
+        end.saturating_sub(begin)
+    }
+
+    /// What is left once the period is over and every upload has ended: incomplete slots, in which
+    /// the renditions left out have lost their segment, and whether the last is trailing audio.
+    pub(crate) fn drain(&mut self) -> Vec<(Slot, bool)> {
+        let mut slots = Vec::new();
+        loop {
+            let has_video =
+                self.renditions.iter().any(|rendition| !rendition.is_audio && !rendition.waiting.is_empty());
+            let is_audio_only_ladder = self.renditions.iter().all(|rendition| rendition.is_audio);
+            if self.is_empty() {
+                return slots;
+            }
+            let slot = self.take_firsts();
+            slots.push((slot, !has_video && !is_audio_only_ladder));
+        }
+    }
+
+    fn take_firsts(&mut self) -> Slot {
+        let mut slot = Slot::new();
+        for rendition in &mut self.renditions {
+            if let Some((time, waiting)) = rendition.waiting.pop_first() {
+                rendition.last = Some(time);
+                if let Some((_, end)) = &mut rendition.span {
+                    *end = time.saturating_add(waiting.segment.d);
+                }
+                if waiting.state == State::Stored {
+                    slot.insert(rendition.name.clone(), waiting.segment);
+                }
+            }
+        }
+        slot
+    }
+
+    fn find(&mut self, name: &str) -> Option<&mut Rendition> {
+        self.renditions.iter_mut().find(|rendition| rendition.name == name)
+    }
+
+    fn waiting(&mut self, rendition: &str, decode_time: u64) -> Option<&mut Waiting> {
+        self.find(rendition)?.waiting.get_mut(&decode_time)
+    }
+}
+
+#[cfg(test)]
+mod tests;

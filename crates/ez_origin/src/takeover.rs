@@ -1,0 +1,96 @@
+//! The first thing a new owner does with the bucket: find out what is there and make it its own.
+//!
+//! The timeline of an earlier run is rewritten under our epoch, then every projection of it: from
+//! then on whatever the former owner still writes is refused by the store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use ez_domain::fault::{Failure, Fault};
+use ez_domain::id::Epoch;
+use ez_manifest::timeline::{Error as TimelineError, Timeline};
+use ez_media::layout::Objects;
+use ez_objects::dice::Dice;
+use ez_objects::retry::Policy;
+use ez_objects::stable::Outcome;
+use ez_objects::{ObjectStore, fence};
+
+use crate::manifests::Manifests;
+use crate::refusals::{Refusals, failure};
+use crate::{Settings, Stopped};
+
+/// The bucket, probed.
+#[derive(Debug)]
+pub(crate) struct Probed {
+    /// Whether the store itself fences former owners off.
+    pub(crate) conditional: bool,
+    pub(crate) policy: Policy,
+    pub(crate) dice: Dice,
+    pub(crate) manifests: Manifests,
+}
+
+/// Finds out whether the store's conditional writes hold under a race.
+pub(crate) async fn probe(settings: &Settings, store: &Arc<dyn ObjectStore>) -> Result<Probed, Stopped> {
+    let segment = Duration::from_secs(settings.spec.segment_seconds.into());
+    let policy = Policy::for_segments_of(segment);
+    let mut dice = Dice::from_system();
+    let mut refusals = Refusals::new(policy, dice.fork());
+    let prefix = format!("{}probe-{}/", Objects::of(settings.job).prefix(), settings.epoch);
+    let fence = loop {
+        match fence::probe(store.as_ref(), &prefix, &policy, &mut dice).await {
+            Ok(fence) => break fence,
+            Err(error) => refusals.doubt(error).await.map_err(|error| Stopped::Failed(failure(&error)))?,
+        }
+    };
+    if !fence.is_conditional() {
+        tracing::warn!(%fence, "the store cannot fence a former owner by itself; the lease alone does");
+    }
+    let conditional = fence.is_conditional();
+    let manifests = Manifests::new(settings, store, conditional, policy, &mut dice);
+    Ok(Probed { conditional, policy, dice, manifests })
+}
+
+/// Reads the timeline, changes it and stores it under our epoch; `None` when there is none.
+///
+/// `change` is applied anew when the former owner wrote once more between our read and our write.
+pub(crate) async fn adopt(
+    settings: &Settings,
+    probed: &mut Probed,
+    mut change: impl FnMut(&mut Timeline) -> Result<(), TimelineError>,
+) -> Result<Option<Timeline>, Stopped> {
+    let refused = |error| Stopped::Failed(failure(&error));
+    let mut refusals = Refusals::new(probed.policy, probed.dice.fork());
+    let cell = &mut probed.manifests.timeline;
+    loop {
+        let stored = match cell.read().await {
+            Ok(stored) => stored,
+            Err(error) => {
+                refusals.doubt(error).await.map_err(refused)?;
+                continue;
+            }
+        };
+        let Some(stored) = stored else { return Ok(None) };
+        let mut timeline = Timeline::from_json(&stored.bytes).map_err(|error| damaged(&error))?;
+        match change(&mut timeline) {
+            Ok(()) => {}
+            Err(TimelineError::Zombie { stored, .. }) => return Err(Stopped::Fenced(Epoch::new(stored))),
+            Err(other) => return Err(damaged(&other)),
+        }
+        let json = Bytes::from(timeline.to_json().map_err(|error| damaged(&error))?);
+        match cell.write(&json, settings.epoch).await {
+            Ok(Outcome::Written(_) | Outcome::Unchanged) => return Ok(Some(timeline)),
+            Ok(Outcome::Changed(_)) => {}
+            Ok(Outcome::Fenced { seen }) => return Err(Stopped::Fenced(seen)),
+            Err(error) => return Err(refused(error)),
+        }
+    }
+}
+
+fn damaged(error: &TimelineError) -> Stopped {
+    let reason = format!(
+        "timeline.json in the bucket cannot be read ({error}): it was written by another version or damaged; \
+         delete the job, or remove the object to begin the channel anew"
+    );
+    Stopped::Failed(Failure::final_(Fault::Destination, reason))
+}

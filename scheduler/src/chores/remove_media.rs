@@ -1,0 +1,43 @@
+//! Removes the media of a deleted job, then its record.
+
+use ez_domain::job::Job;
+use ez_domain::lifecycle::Event;
+use ez_media::layout::Objects;
+use ez_store::{Applied, CommitGuard, apply};
+
+use super::{ChoreError, Progress};
+use crate::app::Running;
+
+/// Pages of a listing that are deleted before other jobs have their turn.
+const PAGES: usize = 10;
+
+/// The record goes only after a listing that found nothing.
+pub(super) async fn remove(running: &Running, job: &Job, keep_media: bool) -> Result<Progress, ChoreError> {
+    if !keep_media && remove_media(running, job).await? == Progress::More {
+        return Ok(Progress::More);
+    }
+    let store = &*running.app.store;
+    if apply(store, job.id, &Event::MediaRemoved, CommitGuard::Version).await? == Applied::Removed {
+        tracing::info!(job = %job.id, keep_media, "a deleted job is gone");
+    }
+    Ok(Progress::Done)
+}
+
+async fn remove_media(running: &Running, job: &Job) -> Result<Progress, ChoreError> {
+    let failed = |source| ChoreError::Bucket { bucket: job.spec.bucket.as_str().to_owned(), source };
+    let bucket = running.app.buckets.open(&job.spec.bucket).await;
+    let prefix = Objects::of(job.id).prefix();
+    for _ in 0..PAGES {
+        // From the beginning each time: what was listed before is deleted by now.
+        let page = bucket.list(&prefix, None).await.map_err(failed)?;
+        if page.objects.is_empty() {
+            return Ok(Progress::Done);
+        }
+        let keys: Vec<String> = page.objects.into_iter().map(|object| object.key).collect();
+        for batch in keys.chunks(ez_objects::object::DELETE_BATCH_MAX) {
+            bucket.delete_batch(batch).await.map_err(failed)?;
+        }
+        tracing::debug!(job = %job.id, objects = keys.len(), "deleted media");
+    }
+    Ok(Progress::More)
+}
