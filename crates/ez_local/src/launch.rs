@@ -21,6 +21,7 @@ mod secrets;
 mod services;
 mod stack;
 mod supervise;
+mod supervised;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::Signal;
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::endpoints::Endpoints;
@@ -21,11 +21,10 @@ use super::proc::Identity;
 use super::record::Record;
 use super::secrets::Secrets;
 use super::services::{self, Service};
-use super::supervise::{Status, Wanted, last_words, supervise};
+use super::supervise::{Status, Wanted, supervise};
+use super::supervised::Supervised;
 use super::{MAX_WORKERS, Options, leftovers};
 
-/// Longest time for one service to become ready.
-const READY: Duration = Duration::from_secs(60);
 /// Longest time that a drop waits for killed processes.
 const DROP_GRACE: Duration = Duration::from_secs(5);
 
@@ -65,12 +64,6 @@ impl Shared {
         let text = serde_json::to_string_pretty(&self.endpoints()).unwrap_or_default();
         replace_file(&self.layout.endpoints(), &format!("{text}\n"))
     }
-}
-
-struct Supervised {
-    service: Service,
-    wanted: watch::Sender<Wanted>,
-    status: watch::Receiver<Status>,
 }
 
 /// A running stack. Dropped, it is killed; [`Stack::stop`] ends it in order.
@@ -129,7 +122,7 @@ impl Stack {
             let supervisor = supervise(service.clone(), Arc::clone(&self.shared), wishes, reports);
             self.tasks.spawn("supervisor", OnFailure::Log, supervisor);
             let supervised = Supervised { service, wanted, status };
-            let ready = first_ready(&supervised, log_began_at).await;
+            let ready = supervised.first_ready(log_began_at).await;
             self.services.push(supervised);
             ready?;
         }
@@ -217,7 +210,7 @@ impl Stack {
     /// When no service has this name, or it does not become ready in time.
     pub async fn ready(&self, name: &str) -> Result<(), Error> {
         let supervised = self.find(name)?;
-        wait_ready(supervised, |status| status.ready).await.map(drop)
+        supervised.wait_ready(|status| status.ready).await.map(drop)
     }
 
     /// Ends everything in order: workers with their transcoders, services, S3, redis.
@@ -228,12 +221,12 @@ impl Stack {
             worker.wanted.send_replace(Wanted::Ended);
         }
         for worker in workers {
-            ended(worker).await;
+            worker.ended().await;
         }
         leftovers::end_media(&self.shared.layout).await;
         for supervised in others.into_iter().rev() {
             supervised.wanted.send_replace(Wanted::Ended);
-            ended(supervised).await;
+            supervised.ended().await;
         }
         self.stopped = true;
         for stale in [self.shared.layout.endpoints(), self.shared.layout.record()] {
@@ -286,38 +279,4 @@ fn lock(layout: &Layout) -> Result<Flock<File>, Error> {
 
 fn signal(name: &str, process: Identity, which: Signal) -> Result<(), Error> {
     process.signal_group(which).map_err(|source| Error::Signal { service: name.to_owned(), source })
-}
-
-/// Waits for the first readiness; a service that dies before that has failed.
-async fn first_ready(supervised: &Supervised, log_began_at: usize) -> Result<(), Error> {
-    let status = wait_ready(supervised, |status| status.ready || status.ended.is_some()).await?;
-    let Some(reason) = status.ended else { return Ok(()) };
-    let Service { name, log, .. } = &supervised.service;
-    let (service, words) = (name.clone(), last_words(log, log_began_at));
-    Err(if words.is_empty() {
-        Error::NotStarted { service, reason }
-    } else {
-        Error::Ended { service, reason, words, log: log.clone() }
-    })
-}
-
-async fn wait_ready(supervised: &Supervised, enough: impl Fn(&Status) -> bool) -> Result<Status, Error> {
-    let mut status = supervised.status.clone();
-    let waited = timeout_at(Instant::now() + READY, status.wait_for(|status| enough(status))).await;
-    if let Ok(Ok(status)) = waited {
-        return Ok(status.clone());
-    }
-    let Service { name, log, .. } = &supervised.service;
-    Err(Error::NotReady {
-        service: name.clone(),
-        seconds: READY.as_secs(),
-        reason: supervised.status.borrow().missing.clone(),
-        log: log.clone(),
-    })
-}
-
-/// Waits for the end of a supervisor: it drops its side of the channel.
-async fn ended(supervised: &Supervised) {
-    let mut status = supervised.status.clone();
-    while status.changed().await.is_ok() {}
 }

@@ -3,6 +3,7 @@ use std::process::Stdio;
 use ez_api::internal::{StoreAccess, ToolPaths};
 use ez_api::job::Statistics;
 use ez_domain::id::{Epoch, JobId};
+use ez_domain::lifecycle::RunOutcome;
 use ez_service::child;
 use uuid::Uuid;
 
