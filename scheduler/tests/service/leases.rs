@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use ez_domain::id::Epoch;
+use ez_api::internal::RunOrder;
+use ez_domain::id::{Epoch, JobId};
 use ez_domain::job::Phase;
 use ez_store::Store as _;
 use ez_testkit::wait::eventually;
 use scheduler::Timing;
-use tokio::time::Instant;
+use tokio::time::{Instant, interval, timeout};
 
 use super::cluster::{Cluster, SOON, quick};
 use super::worker::{Worker, obey, status, streaming};
@@ -34,30 +35,37 @@ async fn a_lapsed_run_goes_on_elsewhere_under_a_higher_epoch() {
     scheduler.stop().await.unwrap();
 }
 
+/// Beats at the pace of a worker, each time keeping the run of `order`, until the scheduler has given up
+/// the run of `control`, whose worker is silent: so this test waits for what silence leads to, not for a time.
+async fn keep_beating_until_given_up(cluster: &Cluster, worker: &Worker, order: &RunOrder, control: JobId) {
+    let mut pace = interval(quick().heartbeat);
+    let beating = async {
+        loop {
+            let reply = worker.beat(vec![status(order.job, order.epoch, streaming())]).await;
+            let kept = reply.runs.iter().find(|kept| kept.job == order.job);
+            assert_eq!(kept.map(|kept| kept.epoch), Some(order.epoch), "{reply:?}");
+            if cluster.job(control).await.phase.run().is_none() {
+                return;
+            }
+            pace.tick().await;
+        }
+    };
+    timeout(SOON, beating).await.expect("the silent worker's run is given up");
+}
+
 #[tokio::test]
 async fn a_worker_that_beats_keeps_its_run() {
     let cluster = Cluster::start().await;
     let scheduler = cluster.scheduler(quick()).await;
-    let (beating, idle) = (Worker::join(&scheduler.url).await, Worker::join(&scheduler.url).await);
+    let silent = Worker::join_for_one(&scheduler.url).await;
+    let control = cluster.create_and_announce(500).await;
+    let lost = silent.until_ordered(control).await;
+    silent.beat(vec![status(control, lost.epoch, streaming())]).await;
+
+    let beating = Worker::join_for_one(&scheduler.url).await;
     let job = cluster.create_and_announce(500).await;
-    let (owner, order) = eventually(SOON, "the order", || async {
-        for worker in [&beating, &idle] {
-            let reply = worker.beat(Vec::new()).await;
-            if let [order] = reply.runs.as_slice() {
-                return Ok((worker.clone(), order.clone()));
-            }
-        }
-        Err("no order")
-    })
-    .await
-    .unwrap();
-    // Lease, grace and brake together are 5.5 s.
-    let began = Instant::now();
-    while began.elapsed() < Duration::from_secs(7) {
-        let reply = owner.beat(vec![status(job, order.epoch, streaming())]).await;
-        assert_eq!(reply.runs.as_slice(), std::slice::from_ref(&order));
-        tokio::time::sleep(quick().heartbeat).await;
-    }
+    let order = beating.until_ordered(job).await;
+    keep_beating_until_given_up(&cluster, &beating, &order, control).await;
     assert_eq!(cluster.job(job).await.last_epoch, Epoch::new(1));
     scheduler.stop().await.unwrap();
 }
@@ -66,7 +74,7 @@ async fn a_worker_that_beats_keeps_its_run() {
 async fn a_scheduler_that_just_started_gives_nobody_up() {
     let cluster = Cluster::start().await;
     let before = cluster.scheduler(quick()).await;
-    let worker = Worker::join(&before.url).await;
+    let worker = Worker::join_for_one(&before.url).await;
     let job = cluster.create_and_announce(500).await;
     let order = worker.until_ordered(job).await;
     worker.beat(vec![status(job, order.epoch, streaming())]).await;
@@ -84,26 +92,26 @@ async fn a_scheduler_that_just_started_gives_nobody_up() {
     assert!(began.elapsed() >= quick().lease * 2, "given up after {:?}", began.elapsed());
     after.stop().await.unwrap();
 
-    // The same again, but the worker comes back while the brake holds.
+    // The same again, but one of two workers comes back while the brake holds.
     let third = cluster.scheduler(quick()).await;
     let worker = Worker { scheduler: third.url.clone(), ..worker };
     let order = worker.until_ordered(job).await;
     worker.beat(vec![status(job, order.epoch, streaming())]).await;
+    let gone = Worker::join_for_one(&third.url).await;
+    let control = cluster.create_and_announce(500).await;
+    let lost = gone.until_ordered(control).await;
+    gone.beat(vec![status(control, lost.epoch, streaming())]).await;
     third.stop().await.unwrap();
-    eventually(SOON, "the lease to lapse", || async {
+    eventually(SOON, "both leases to lapse", || async {
         let lapsed = cluster.store.lapsed(10).await.unwrap();
-        if lapsed == [(job, order.epoch)] { Ok(()) } else { Err(format!("{lapsed:?}")) }
+        let both = [(job, order.epoch), (control, lost.epoch)];
+        if both.iter().all(|run| lapsed.contains(run)) { Ok(()) } else { Err(format!("{lapsed:?}")) }
     })
     .await
     .unwrap();
     let fourth = cluster.scheduler(quick()).await;
     let worker = Worker { scheduler: fourth.url.clone(), ..worker };
-    let began = Instant::now();
-    while began.elapsed() < Duration::from_secs(5) {
-        let reply = worker.beat(vec![status(job, order.epoch, streaming())]).await;
-        assert_eq!(reply.runs.first().map(|order| order.epoch), Some(order.epoch), "{reply:?}");
-        tokio::time::sleep(quick().heartbeat).await;
-    }
+    keep_beating_until_given_up(&cluster, &worker, &order, control).await;
     fourth.stop().await.unwrap();
 }
 

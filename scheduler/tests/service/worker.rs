@@ -48,6 +48,14 @@ impl Worker {
         worker
     }
 
+    /// As [`Worker::join`], with room for one run only: the next job goes elsewhere.
+    pub(crate) async fn join_for_one(scheduler: &str) -> Self {
+        let worker = Self { max_runs: 1, ..Self::new(scheduler) };
+        worker.register().await;
+        worker.beat(Vec::new()).await;
+        worker
+    }
+
     pub(crate) fn registration(&self) -> RegisterWorker {
         RegisterWorker {
             worker: self.id,
