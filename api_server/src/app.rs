@@ -59,7 +59,7 @@ impl App {
     /// # Errors
     /// See [`BuildError`].
     pub fn build(config: &Config) -> Result<Self, BuildError> {
-        let store = RedisStore::connect(&config.redis.store()).map_err(BuildError::Store)?;
+        let store = RedisStore::connect(&config.redis.access()).map_err(BuildError::Store)?;
         let queue = RedisStreamQueue::connect(&config.queue.redis_stream(&config.redis));
         Self::new(config, Arc::new(store), Arc::new(queue.map_err(BuildError::Queue)?))
     }

@@ -1,15 +1,14 @@
 //! The configuration: keys in the original's spelling where it had them.
 
-mod port;
 mod queue;
-mod redis;
 
+use ez_api::port;
+use ez_redis::RedisConfig;
 use ez_service::config::Binding;
 use ez_store::{MasterKey, SealError};
 use serde::{Deserialize, Serialize};
 
 pub use queue::QueueConfig;
-pub use redis::RedisConfig;
 
 use crate::playback::PlaybackConfig;
 

@@ -4,12 +4,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
 use axum::routing::{delete, get, post, put};
-use ez_api::problem::Problem;
-use ez_service::http::{ProblemResponse, Readiness, health_routes, standard_layers};
+use ez_service::http::{Readiness, health_routes, standard_layers};
 use tower::ServiceExt as _;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::{Any, CorsLayer};
@@ -54,9 +51,7 @@ pub fn router(app: App) -> Router {
     let routes = jobs.merge(console).with_state(app.clone()).merge(health_routes(readiness(app)));
     let routes = standard_layers(routes).layer(cors());
     // Around the whole router, because a layer inside it runs after the route was chosen.
-    Router::new()
-        .fallback_service(routes.map_request(without_trailing_slashes))
-        .layer(middleware::from_fn(method_not_allowed))
+    Router::new().fallback_service(routes.map_request(without_trailing_slashes))
 }
 
 fn readiness(app: App) -> Readiness {
@@ -73,27 +68,6 @@ fn cors() -> CorsLayer {
         .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE])
         .allow_headers(Any)
         .expose_headers(EXPOSED)
-}
-
-/// Gives the empty answer to a wrong method the body of a problem document.
-///
-/// It must stand outside of all routes: axum adds `Allow` only after the layers of a route.
-async fn method_not_allowed(request: Request, next: Next) -> Response {
-    let method = request.method().clone();
-    let response = next.run(request).await;
-    if response.status() != StatusCode::METHOD_NOT_ALLOWED {
-        return response;
-    }
-    let allow =
-        response.headers().get(header::ALLOW).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let allowed: Vec<&str> = allow.split(',').map(str::trim).filter(|method| !method.is_empty()).collect();
-    let mut answer = ProblemResponse(Problem::method_not_allowed(method.as_str(), &allowed)).into_response();
-    for (name, value) in response.headers() {
-        if *name != header::CONTENT_LENGTH && !answer.headers().contains_key(name) {
-            answer.headers_mut().append(name, value.clone());
-        }
-    }
-    answer
 }
 
 /// `/jobs/` is `/jobs`: the original's clients write both.

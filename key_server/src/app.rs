@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use ez_service::http::{ServiceToken, TooShort};
 use ez_store::{MasterKey, SealError};
 
 use crate::config::{Config, SecretError};
 use crate::key_store::{KeyStore, KeyStoreError};
-use crate::service_token::{ServiceToken, TooShort};
 
 /// Why the service cannot be put together; always the configuration's fault.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +30,7 @@ pub enum BuildError {
 pub struct App {
     pub(crate) keys: Arc<KeyStore>,
     pub(crate) master_key: Arc<MasterKey>,
-    pub(crate) service_token: Arc<ServiceToken>,
+    pub(crate) service_token: ServiceToken,
 }
 
 impl App {
@@ -41,8 +41,8 @@ impl App {
     pub fn build(config: &Config) -> Result<Self, BuildError> {
         let master_key = MasterKey::from_hex(&config.master_key()?).map_err(BuildError::MasterKey)?;
         Ok(Self {
-            service_token: Arc::new(ServiceToken::new(&config.service_token()?)?),
-            keys: Arc::new(KeyStore::new(&config.redis)?),
+            service_token: ServiceToken::strong(&config.service_token()?)?,
+            keys: Arc::new(KeyStore::new(&config.redis.access())?),
             master_key: Arc::new(master_key),
         })
     }

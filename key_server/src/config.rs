@@ -1,13 +1,12 @@
 //! The configuration: keys in the original's spelling where it had them.
 
-mod port;
-mod redis;
 mod secret;
 
+use ez_api::port;
+use ez_redis::RedisConfig;
 use ez_service::config::Binding;
 use serde::{Deserialize, Serialize};
 
-pub use redis::RedisConfig;
 pub use secret::SecretError;
 
 /// Exit status for a configuration that cannot be used.

@@ -15,7 +15,6 @@ mod key_store;
 mod refusal;
 mod router;
 mod routes;
-mod service_token;
 
 use anyhow::Result;
 use tokio::net::TcpListener;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use ez_api::problem::Problem;
 use ez_service::http::ProblemResponse;
@@ -18,8 +17,6 @@ const STORE_AWAY: Duration = Duration::from_secs(2);
 pub(crate) enum Refusal {
     /// The request itself is at fault.
     Problem(Box<Problem>),
-    /// The request does not carry the service token.
-    Unauthorised,
     /// There is no such key.
     NoKey(String),
     /// The key store failed.
@@ -44,13 +41,10 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         match self {
             Self::Problem(problem) => ProblemResponse(*problem).into_response(),
-            Self::Unauthorised => unauthorised(),
             Self::NoKey(path) => ProblemResponse(Problem::no_such_resource(&path)).into_response(),
             Self::Store(error) => {
                 let problem = match &error {
-                    KeyStoreError::Unavailable(_) | KeyStoreError::Timeout(_) => {
-                        Problem::unavailable(STORE_AWAY)
-                    }
+                    KeyStoreError::Unavailable(_) => Problem::unavailable(STORE_AWAY),
                     KeyStoreError::Damaged(_) => Problem::internal(),
                 };
                 tracing::warn!(error = chain(&error), "the key store failed");
@@ -62,17 +56,4 @@ impl IntoResponse for Refusal {
             }
         }
     }
-}
-
-fn unauthorised() -> Response {
-    let detail = "send the service token of this installation as Authorization: Bearer TOKEN";
-    let problem = Problem {
-        kind: "/problems/unauthorised".to_owned(),
-        title: "The service token is missing or wrong".to_owned(),
-        status: 401,
-        ..Problem::invalid_request(detail)
-    };
-    let mut response = ProblemResponse(problem).into_response();
-    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    response
 }

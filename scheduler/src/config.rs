@@ -7,6 +7,7 @@ mod settings;
 
 use ez_domain::secret::Secret;
 use ez_objects::s3::Checksums;
+use ez_redis::RedisConfig;
 use ez_service::config::Binding;
 use serde::{Deserialize, Serialize};
 
@@ -44,7 +45,7 @@ pub struct Config {
     pub server_port: String,
     /// The state store.
     #[serde(rename = "Redis")]
-    pub redis: Redis,
+    pub redis: RedisConfig,
     /// The command queue.
     #[serde(rename = "Queue")]
     pub queue: Queue,
@@ -66,27 +67,6 @@ pub struct Config {
     /// Share of a worker's capacity that estimates may take, in percent (10-100). Default 85.
     #[serde(rename = "Fill_percent")]
     pub fill_percent: u32,
-}
-
-/// The state store.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Redis {
-    /// Host name or address. Default `127.0.0.1`.
-    #[serde(rename = "RedisIp")]
-    pub ip: String,
-    /// Port, as a text. Default `6379`.
-    #[serde(rename = "RedisPort")]
-    pub port: String,
-    /// Password, if Redis wants one.
-    #[serde(rename = "RedisPassword")]
-    pub password: Secret<String>,
-    /// Whole address, such as `redis://user:password@host:6379/0`; stands above the three keys before.
-    #[serde(rename = "Url")]
-    pub url: Secret<String>,
-    /// Stands before each key name; `{ez}:` keeps all keys in one slot of a cluster. Default empty.
-    #[serde(rename = "Prefix")]
-    pub prefix: String,
 }
 
 /// The command queue, a Redis stream.
@@ -131,7 +111,7 @@ impl Default for Config {
         Self {
             server_hostname: "127.0.0.1".to_owned(),
             server_port: "3080".to_owned(),
-            redis: Redis::default(),
+            redis: RedisConfig::default(),
             queue: Queue::default(),
             s3: S3::default(),
             service_token: unset(),
@@ -139,18 +119,6 @@ impl Default for Config {
             master_key: unset(),
             master_key_file: String::new(),
             fill_percent: 85,
-        }
-    }
-}
-
-impl Default for Redis {
-    fn default() -> Self {
-        Self {
-            ip: "127.0.0.1".to_owned(),
-            port: "6379".to_owned(),
-            password: unset(),
-            url: unset(),
-            prefix: String::new(),
         }
     }
 }

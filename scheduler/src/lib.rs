@@ -20,7 +20,6 @@ pub mod brake;
 pub mod buckets;
 pub mod config;
 
-mod access;
 mod chores;
 mod hints;
 mod intake;

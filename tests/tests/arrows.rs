@@ -9,6 +9,7 @@ use serde_json::Value;
 const TIERS: [&[&str]; 6] = [
     &["ez_domain", "ez_contribution", "ez_manifest"],
     &["ez_media", "ez_api"],
+    &["ez_redis"],
     &["ez_service", "ez_store", "ez_queue", "ez_objects", "ez_ingest", "ez_testkit"],
     &["ez_origin"],
     &["api_server", "scheduler", "worker_app", "worker_transcoder", "key_server", "ez_local"],

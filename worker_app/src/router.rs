@@ -5,16 +5,12 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse as _, Response};
+use axum::extract::State;
+use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use ez_api::problem::Problem;
 use ez_domain::secret::Secret;
-use ez_service::http::{ProblemResponse, health_routes, standard_layers};
-use subtle::ConstantTimeEq as _;
+use ez_service::http::{ServiceToken, guarded, health_routes, standard_layers};
 use tokio::sync::Notify;
 
 use crate::heartbeat::Contact;
@@ -36,16 +32,9 @@ pub(crate) fn router(services: Services) -> Router {
         let ready = contact.ready();
         Box::pin(async { ready })
     }));
-    let guarded = Router::new()
-        .route("/poke", post(poke))
-        .route("/runs", get(list))
-        .method_not_allowed_fallback(|request: Request| async move {
-            let allowed = if request.uri().path() == "/poke" { "POST" } else { "GET" };
-            ProblemResponse(Problem::method_not_allowed(request.method().as_str(), &[allowed]))
-        })
-        .route_layer(middleware::from_fn_with_state(services.clone(), authorised))
-        .with_state(services);
-    standard_layers(health.merge(guarded))
+    let token = services.token.as_ref().map(|token| ServiceToken::new(token.expose()));
+    let internal = Router::new().route("/poke", post(poke)).route("/runs", get(list)).with_state(services);
+    standard_layers(health.merge(guarded(internal, token)))
 }
 
 async fn poke(State(services): State<Services>) -> StatusCode {
@@ -55,30 +44,4 @@ async fn poke(State(services): State<Services>) -> StatusCode {
 
 async fn list(State(services): State<Services>) -> Json<Vec<RunView>> {
     Json(services.runs.views())
-}
-
-async fn authorised(State(services): State<Services>, request: Request, next: Next) -> Response {
-    if services.token.as_ref().is_none_or(|token| carries(request.headers(), token)) {
-        return next.run(request).await;
-    }
-    let problem = Problem {
-        kind: "/problems/unauthorized".to_owned(),
-        title: "The token is missing or wrong".to_owned(),
-        status: StatusCode::UNAUTHORIZED.as_u16(),
-        detail: "send the services' token: Authorization: Bearer <Service_token>".to_owned(),
-        instance: None,
-        errors: Vec::new(),
-        retry_after_seconds: None,
-        allow: Vec::new(),
-    };
-    let mut response = ProblemResponse(problem).into_response();
-    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    response
-}
-
-fn carries(headers: &HeaderMap, token: &Secret<String>) -> bool {
-    headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "))
-        .is_some_and(|presented| presented.ct_eq(token.expose().as_bytes()).into())
 }

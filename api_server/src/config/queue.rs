@@ -1,8 +1,8 @@
 //! How the command queue is reached.
 
+use ez_redis::RedisConfig;
+use ez_redis::config::without_password;
 use serde::{Deserialize, Serialize};
-
-use super::redis::{RedisConfig, without_password};
 
 /// `Queue` of the configuration: a Redis stream, by default in the Redis of the state store.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -72,7 +72,7 @@ fn each_variable_sets_its_key() {
     let config = loaded(&environment, &[]).unwrap();
     assert_eq!((config.hostname.as_str(), config.port, config.max_jobs), ("::1", 1090, 7));
     assert_eq!(config.redis.address(), "redis://:p%40ss%2Fword@[::1]:7000/");
-    assert_eq!((config.redis.store().prefix.as_str(), config.console.bucket.as_str()), ("{ez}:", "ezlive"));
+    assert_eq!((config.redis.access().prefix.as_str(), config.console.bucket.as_str()), ("{ez}:", "ezlive"));
     assert_eq!(config.queue.redis_stream(&config.redis).url, "redis://queue/");
     assert_eq!(config.playback.endpoint, "http://127.0.0.1:9000");
     assert!(config.master_key().is_ok());

@@ -21,7 +21,7 @@ fn service(runtime: &Runtime) -> (RedisServer, Router) {
     runtime.block_on(async {
         let redis = RedisServer::start().await.unwrap();
         let config = config(&redis);
-        let store = RedisStore::connect(&config.redis.store()).unwrap();
+        let store = RedisStore::connect(&config.redis.access()).unwrap();
         let queue = RedisStreamQueue::connect(&config.queue.redis_stream(&config.redis)).unwrap();
         (redis, router(App::new(&config, Arc::new(store), Arc::new(queue)).unwrap()))
     })

@@ -84,7 +84,7 @@ impl Api {
         let redis = RedisServer::start().await.unwrap();
         let mut config = config(&redis);
         change(&mut config);
-        let store = RedisStore::connect(&config.redis.store()).unwrap();
+        let store = RedisStore::connect(&config.redis.access()).unwrap();
         let real = RedisStreamQueue::connect(&config.queue.redis_stream(&config.redis)).unwrap();
         let queue = Arc::new(FailingQueue { real, fails: AtomicBool::new(false) });
         let app = App::new(&config, Arc::new(store.clone()), Arc::clone(&queue) as _).unwrap();

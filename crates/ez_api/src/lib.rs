@@ -12,5 +12,6 @@ pub mod create_job;
 pub mod fault;
 pub mod internal;
 pub mod job;
+pub mod port;
 pub mod problem;
 pub mod spec_document;

@@ -70,6 +70,13 @@ impl Problem {
         Self::new("invalid-request", "The request is not valid", 400, detail)
     }
 
+    /// 401: the request does not carry the token of this installation's services.
+    pub fn unauthorized() -> Self {
+        let detail = "send this installation's service token as Authorization: Bearer TOKEN; every service is \
+                      given the same one (Service_token_file)";
+        Self::new("unauthorized", "The service token is missing or wrong", 401, detail)
+    }
+
     /// 404: there is no job `id`.
     pub fn not_found(id: JobId) -> Self {
         let detail = format!("there is no job {id}; GET /jobs lists those there are");

@@ -5,7 +5,6 @@
 //! visibility time is claimed by whoever receives next. The group is made again when Redis lost it.
 
 mod config;
-mod connection;
 mod message;
 
 use std::fmt;
@@ -13,12 +12,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use ez_redis::{BlockingReader, CallError, Connection};
 use redis::streams::{StreamAutoClaimReply, StreamId, StreamReadReply};
 use redis::{AsyncCommands as _, RedisResult, Script};
 use tokio::time::Instant;
 
 pub use self::config::Config;
-use self::connection::{BlockingReader, Connection};
 use crate::{Command, CommandQueue, Delivery, QueueError};
 
 /// The consumer group that all schedulers share.
@@ -62,9 +61,10 @@ impl RedisStreamQueue {
     /// # Errors
     /// When the address cannot be read.
     pub fn connect(config: &Config) -> Result<Self, QueueError> {
-        let limit = Duration::from_millis(config.command_timeout_ms);
-        let connection = Connection::prepare(&config.url, limit)?;
-        let reader = BlockingReader::prepare(&config.url, limit)?;
+        let access = config.access();
+        let unusable = |error| failed("read the address of Redis", &error);
+        let connection = Connection::prepare(&access).map_err(unusable)?;
+        let reader = BlockingReader::prepare(&access).map_err(unusable)?;
         Ok(Self {
             connection,
             reader,
@@ -79,10 +79,18 @@ impl RedisStreamQueue {
         })
     }
 
+    /// Asks Redis, with the error as the queue's users see it.
+    async fn query<T, F, Fut>(&self, action: &'static str, ask: F) -> Result<T, QueueError>
+    where
+        F: Fn(redis::aio::ConnectionManager) -> Fut,
+        Fut: Future<Output = RedisResult<T>>,
+    {
+        self.connection.query(action, ask).await.map_err(|error| failed(action, &error))
+    }
+
     /// Makes the consumer group, from the first message on, unless it is there.
     async fn make_group(&self) -> Result<(), QueueError> {
         let made = self
-            .connection
             .query("make the consumer group", |mut manager| async move {
                 let made: RedisResult<()> = manager.xgroup_create_mkstream(&self.commands, GROUP, "0").await;
                 match made {
@@ -124,7 +132,6 @@ impl RedisStreamQueue {
     /// How often a message has been delivered.
     async fn attempts(&self, id: &str) -> Result<u32, QueueError> {
         let pending: Vec<(String, String, u64, u32)> = self
-            .connection
             .query("count deliveries", |mut manager| async move {
                 redis::cmd("XPENDING")
                     .arg(&self.commands)
@@ -148,13 +155,13 @@ impl RedisStreamQueue {
         command.arg("GROUP").arg(GROUP).arg(&self.consumer).arg("COUNT").arg(BATCH);
         command.arg("BLOCK").arg(block).arg("STREAMS").arg(&self.commands).arg(">");
         let reply: Option<StreamReadReply> = match self.reader.query(&command, wait).await {
-            Err(error) if error.is_missing_group() => {
+            Err(error) if is_missing_group(&error) => {
                 self.make_group().await?;
                 self.reader.query(&command, wait).await
             }
             other => other,
         }
-        .map_err(|error| error.into_queue_error("receive"))?;
+        .map_err(|error| failed("receive", &error))?;
         Ok(reply.into_iter().flat_map(|reply| reply.keys).flat_map(|stream| stream.ids).collect())
     }
 
@@ -165,12 +172,12 @@ impl RedisStreamQueue {
         Fut: Future<Output = RedisResult<T>> + Send,
         T: Send,
     {
-        match self.connection.ask(&ask).await {
-            Err(error) if error.is_missing_group() => {
+        match self.connection.query(action, &ask).await {
+            Err(error) if is_missing_group(&error) => {
                 self.make_group().await?;
-                self.connection.query(action, ask).await
+                self.query(action, ask).await
             }
-            other => other.map_err(|error| error.into_queue_error(action)),
+            other => other.map_err(|error| failed(action, &error)),
         }
     }
 
@@ -198,11 +205,19 @@ impl RedisStreamQueue {
         invocation.arg("reason").arg(reason).arg("message").arg(id);
         let invocation = &invocation;
         let _moved: bool = self
-            .connection
             .query("park a message", |mut manager| async move { invocation.invoke_async(&mut manager).await })
             .await?;
         Ok(())
     }
+}
+
+fn failed(action: &'static str, error: &CallError) -> QueueError {
+    QueueError { action, detail: error.to_string() }
+}
+
+/// Whether Redis has lost the stream or its consumer group (`UNBLOCKED`: during a blocking read).
+fn is_missing_group(error: &CallError) -> bool {
+    matches!(error, CallError::Redis(error) if matches!(error.code(), Some("NOGROUP" | "UNBLOCKED")))
 }
 
 #[async_trait]
@@ -212,7 +227,6 @@ impl CommandQueue for RedisStreamQueue {
         let fields = &fields;
         // Sent again after a lost answer, it is in the queue twice: generations make that harmless.
         let _id: String = self
-            .connection
             .query("send", |mut manager| async move { manager.xadd(&self.commands, "*", fields).await })
             .await?;
         Ok(())
@@ -240,7 +254,6 @@ impl CommandQueue for RedisStreamQueue {
         invocation.arg(GROUP).arg(&delivery.receipt);
         let invocation = &invocation;
         let _removed: u64 = self
-            .connection
             .query("acknowledge", |mut manager| async move { invocation.invoke_async(&mut manager).await })
             .await?;
         Ok(())
@@ -251,12 +264,10 @@ impl CommandQueue for RedisStreamQueue {
     }
 
     async fn parked(&self) -> Result<u64, QueueError> {
-        let count: Option<u64> = self
-            .connection
-            .query(
-                "count parked messages",
-                |mut manager| async move { manager.get(&self.parked_count).await },
-            )
+        let count: Option<u64> =
+            self.query("count parked messages", |mut manager| async move {
+                manager.get(&self.parked_count).await
+            })
             .await?;
         Ok(count.unwrap_or(0))
     }

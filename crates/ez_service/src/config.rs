@@ -103,7 +103,8 @@ pub fn load<T: Serialize + DeserializeOwned + Default>(
     for (variable, key) in bindings {
         if let Some(text) = environment(variable) {
             set(&mut layers, key, &text);
-            check::<T>(&layers).map_err(invalid(format!("environment variable {variable}")))?;
+            check::<T>(&layers)
+                .map_err(invalid(format!("environment variable {variable}, which sets {key}")))?;
         }
     }
     for setting in &options.settings {

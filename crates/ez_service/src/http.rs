@@ -4,6 +4,8 @@ mod extract;
 mod health;
 mod layers;
 mod respond;
+mod service_token;
+mod wrong_method;
 
 use std::future::IntoFuture as _;
 use std::time::Duration;
@@ -17,6 +19,7 @@ pub use extract::Bytes256KiB;
 pub use health::{Readiness, health_routes};
 pub use layers::standard_layers;
 pub use respond::ProblemResponse;
+pub use service_token::{ServiceToken, TooShort, guarded};
 
 /// Largest request body, in bytes.
 pub const BODY_LIMIT: usize = 256 * 1024;

@@ -19,7 +19,8 @@ pub mod seal;
 pub mod store;
 
 pub use apply::{Applied, apply};
-pub use redis_store::{Config, RedisStore};
+pub use ez_redis::Access as Config;
+pub use redis_store::RedisStore;
 pub use seal::{MasterKey, SealError, random_stream_key, stream_key_verifier, verify};
 pub use store::{
     BeatReply, CommitGuard, CreateError, FIRST_LEASE_MS, LEASE_GRACE_MS, LEASE_MS, Page, Store, StoreError,

@@ -1,7 +1,7 @@
 //! The store on Redis.
 //!
-//! Each operation is one script, so it is atomic and costs one round trip. Files: `connection` (limits,
-//! reconnecting), `scripts` (the Lua texts), `records` (what comes back), `jobs` and `workers` (the
+//! Each operation is one script, so it is atomic and costs one round trip. Files: `connection` (failures
+//! in our words), `scripts` (the Lua texts), `records` (what comes back), `jobs` and `workers` (the
 //! operations), `audit` (do the indexes agree with the records?).
 
 mod audit;
@@ -18,53 +18,12 @@ use async_trait::async_trait;
 use ez_domain::id::{Epoch, Incarnation, JobId, WorkerId};
 use ez_domain::job::Job;
 use ez_domain::units::Timestamp;
-use serde::{Deserialize, Serialize};
+use ez_redis::Access;
 
 use self::connection::Connection;
 use self::scripts::Scripts;
 use crate::keys::Keys;
 use crate::store::{BeatReply, CommitGuard, CreateError, Page, Store, StoreError, Stored, WorkerRecord};
-
-/// How the state store is reached.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Config {
-    /// Address, such as `redis://user:password@host:6379/0`. Default `redis://127.0.0.1:6379/`.
-    pub url: String,
-    /// Stands before each key name. Default empty; `{ez}:` keeps all keys in one slot of a cluster.
-    pub prefix: String,
-    /// Limit of one call in milliseconds, reconnecting included. Default 2000.
-    pub command_timeout_ms: u64,
-    /// Limit of one attempt to connect in milliseconds. Default 1000.
-    pub connect_timeout_ms: u64,
-    /// Longest pause between two attempts to connect in milliseconds. Default 500.
-    pub reconnect_max_delay_ms: u64,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            url: "redis://127.0.0.1:6379/".to_owned(),
-            prefix: String::new(),
-            command_timeout_ms: 2_000,
-            connect_timeout_ms: 1_000,
-            reconnect_max_delay_ms: 500,
-        }
-    }
-}
-
-impl fmt::Debug for Config {
-    /// Leaves the address out: it may hold a password.
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Config")
-            .field("prefix", &self.prefix)
-            .field("command_timeout_ms", &self.command_timeout_ms)
-            .field("connect_timeout_ms", &self.connect_timeout_ms)
-            .field("reconnect_max_delay_ms", &self.reconnect_max_delay_ms)
-            .finish_non_exhaustive()
-    }
-}
 
 /// The state of an installation in Redis. Clones share the connection.
 #[derive(Clone)]
@@ -90,7 +49,7 @@ impl RedisStore {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the address cannot be read.
-    pub fn connect(config: &Config) -> Result<Self, StoreError> {
+    pub fn connect(config: &Access) -> Result<Self, StoreError> {
         let connection = Connection::prepare(config)?;
         let inner = Inner { connection, keys: Keys::new(&config.prefix), scripts: Scripts::new() };
         Ok(Self { inner: Arc::new(inner) })

@@ -12,7 +12,7 @@ use ez_queue::RedisStreamQueue;
 use ez_store::{MasterKey, RedisStore, SealError};
 use reqwest::Url;
 
-use super::{Config, Redis, S3};
+use super::{Config, S3};
 use crate::app::{App, Timing};
 use crate::buckets::S3Buckets;
 
@@ -55,7 +55,7 @@ pub enum ConfigFault {
         most: u64,
     },
     /// Host and port make no address.
-    #[error("Redis.RedisIp is {0:?}: give a host name or an address (IPv6 in brackets)")]
+    #[error("Redis.RedisIp is {0:?}: give a host name or an address")]
     RedisAddress(String),
     /// A secret given twice.
     #[error("{0} and {0}_file are both given: keep one (the environment counts too)")]
@@ -110,13 +110,15 @@ impl Config {
         within("Fill_percent", u64::from(fill_percent), 10, 100)?;
         within("Queue.Visibility_ms", self.queue.visibility_ms, 1_000, 3_600_000)?;
 
-        let url = self.redis.address()?;
-        let queue_url =
-            if self.queue.url.expose().is_empty() { url.clone() } else { self.queue.url.expose().clone() };
-        let store = ez_store::Config { url, prefix: self.redis.prefix.clone(), ..Default::default() };
+        let store = self.redis.access();
+        if self.redis.url.is_empty() && Url::parse(&store.url).is_err() {
+            return Err(ConfigFault::RedisAddress(self.redis.host));
+        }
+        let given = self.queue.url.expose();
+        let queue_url = if given.is_empty() { store.url.clone() } else { given.clone() };
         let queue = ez_queue::redis_stream::Config {
             url: queue_url,
-            prefix: self.redis.prefix,
+            prefix: store.prefix.clone(),
             visibility_ms: self.queue.visibility_ms,
             ..Default::default()
         };
@@ -157,21 +159,6 @@ impl Settings {
             policy: self.policy,
             timing: Timing::default(),
         })
-    }
-}
-
-impl Redis {
-    fn address(&self) -> Result<String, ConfigFault> {
-        if !self.url.expose().is_empty() {
-            return Ok(self.url.expose().clone());
-        }
-        let port = port("Redis.RedisPort", &self.port)?;
-        let fault = || ConfigFault::RedisAddress(self.ip.clone());
-        let mut url = Url::parse(&format!("redis://{}:{port}/", self.ip)).map_err(|_| fault())?;
-        if !self.password.expose().is_empty() {
-            url.set_password(Some(self.password.expose())).map_err(|()| fault())?;
-        }
-        Ok(url.into())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use ez_redis::Access;
 use serde::{Deserialize, Serialize};
 
 /// How the queue is reached.
@@ -29,6 +30,18 @@ impl Default for Config {
             visibility_ms: 30_000,
             consumer: uuid::Uuid::new_v4().to_string(),
             command_timeout_ms: 2_000,
+        }
+    }
+}
+
+impl Config {
+    /// What the connections are told.
+    pub(super) fn access(&self) -> Access {
+        Access {
+            url: self.url.clone(),
+            prefix: self.prefix.clone(),
+            command_timeout_ms: self.command_timeout_ms,
+            ..Access::default()
         }
     }
 }

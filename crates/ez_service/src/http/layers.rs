@@ -11,14 +11,14 @@ use ez_api::problem::Problem;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
 
-use super::{ProblemResponse, REQUEST_DEADLINE};
+use super::{ProblemResponse, REQUEST_DEADLINE, wrong_method};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Wraps `router`: unknown paths and wrong methods answer problem details, a slow or panicking
 /// handler answers 503 or 500, each answer carries `x-request-id`.
 pub fn standard_layers(router: Router) -> Router {
-    router
+    let routes = router
         .fallback(|request: Request| async move {
             ProblemResponse(Problem::no_such_resource(request.uri().path()))
         })
@@ -28,7 +28,8 @@ pub fn standard_layers(router: Router) -> Router {
         }))
         .layer(middleware::from_fn(log))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
-        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid));
+    wrong_method::explained(routes)
 }
 
 async fn deadline(request: Request, next: Next) -> Response {

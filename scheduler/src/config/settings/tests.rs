@@ -1,25 +1,32 @@
 use std::ffi::OsString;
 use std::io::Write as _;
 
-use ez_service::config::{Loaded, load};
+use ez_service::config::{ConfigError, Loaded, load};
 
 use super::super::BINDINGS;
 use super::*;
 
 const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
-fn config(environment: &[(&str, &str)]) -> Config {
+fn loaded(environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let Loaded { config, .. } = load::<Config>(
         ["scheduler"].map(OsString::from),
         |name| environment.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()),
         &BINDINGS,
-    )
-    .unwrap();
-    config
+    )?;
+    Ok(config)
 }
 
+fn config(environment: &[(&str, &str)]) -> Config {
+    loaded(environment).unwrap()
+}
+
+/// What is wrong, as soon as it is seen: some faults by reading the keys, some by checking them.
 fn fault(environment: &[(&str, &str)]) -> String {
-    ez_service::telemetry::chain(&config(environment).settings().unwrap_err())
+    match loaded(environment) {
+        Ok(config) => ez_service::telemetry::chain(&config.settings().unwrap_err()),
+        Err(error) => ez_service::telemetry::chain(&error),
+    }
 }
 
 #[test]

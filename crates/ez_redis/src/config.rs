@@ -1,8 +1,11 @@
-//! How Redis is reached, in the original's keys.
+//! How Redis is reached, in the keys of the services' configuration files (the original's, and ours).
 
+use std::fmt;
+
+use ez_api::port;
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::port;
+use crate::Access;
 
 /// `Redis` of the configuration.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,13 +48,27 @@ impl Default for RedisConfig {
     }
 }
 
+impl fmt::Debug for RedisConfig {
+    /// Leaves the password out, and the whole address, which may hold one.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("RedisConfig")
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("prefix", &self.prefix)
+            .field("command_timeout_ms", &self.command_timeout_ms)
+            .finish_non_exhaustive()
+    }
+}
+
 impl RedisConfig {
     /// The address with its credentials.
     pub fn address(&self) -> String {
         if !self.url.is_empty() {
             return self.url.clone();
         }
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        let is_bare_ipv6 = self.host.contains(':') && !self.host.starts_with('[');
+        let host = if is_bare_ipv6 { format!("[{}]", self.host) } else { self.host.clone() };
         let credentials = match (self.username.as_str(), self.password.as_str()) {
             ("", "") => String::new(),
             (username, password) => format!("{}:{}@", percent_encoded(username), percent_encoded(password)),
@@ -59,13 +76,13 @@ impl RedisConfig {
         format!("redis://{credentials}{host}:{}/", self.port)
     }
 
-    /// What the store is told.
-    pub fn store(&self) -> ez_store::Config {
-        ez_store::Config {
+    /// What a connection is told.
+    pub fn access(&self) -> Access {
+        Access {
             url: self.address(),
             prefix: self.prefix.clone(),
             command_timeout_ms: self.command_timeout_ms,
-            ..ez_store::Config::default()
+            ..Access::default()
         }
     }
 }
@@ -82,11 +99,49 @@ fn percent_encoded(text: &str) -> String {
         .collect()
 }
 
-/// The configuration in force is printed by `--check-config`; only reading takes the password.
-pub(super) fn without_password<S: Serializer>(address: &str, serializer: S) -> Result<S::Ok, S::Error> {
+/// Writes an address with `***` for its user and password: the configuration in force is printed by
+/// `--check-config`, and only reading takes the password.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn without_password<S: Serializer>(address: &str, serializer: S) -> Result<S::Ok, S::Error> {
     let masked = address.split_once("://").and_then(|(scheme, rest)| {
         let (_, host) = rest.rsplit_once('@')?;
         Some(format!("{scheme}://***@{host}"))
     });
     serializer.serialize_str(masked.as_deref().unwrap_or(address))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(document: &str) -> String {
+        serde_json::from_str::<RedisConfig>(document).unwrap().address()
+    }
+
+    #[test]
+    fn addresses_are_put_together() {
+        for (document, expected) in [
+            ("{}", "redis://127.0.0.1:6379/"),
+            (r#"{"RedisIp": "redis", "RedisPort": 6380}"#, "redis://redis:6380/"),
+            (r#"{"RedisIp": "::1", "RedisPort": "1"}"#, "redis://[::1]:1/"),
+            (r#"{"RedisIp": "[::1]"}"#, "redis://[::1]:6379/"),
+            (r#"{"RedisPassword": "p@ss/word"}"#, "redis://:p%40ss%2Fword@127.0.0.1:6379/"),
+            (r#"{"RedisUsername": "u", "RedisPassword": "p"}"#, "redis://u:p@127.0.0.1:6379/"),
+            (r#"{"RedisIp": "x", "Url": "redis://y:1/2"}"#, "redis://y:1/2"),
+        ] {
+            assert_eq!(address(document), expected, "{document}");
+        }
+    }
+
+    #[test]
+    fn passwords_are_not_shown() {
+        let document = r#"{"RedisPassword": "hunter2", "Url": "redis://u:swordfish@h:1/0"}"#;
+        let config: RedisConfig = serde_json::from_str(document).unwrap();
+        let shown = format!("{config:?} {:?}", config.access());
+        assert!(!shown.contains("hunter2") && !shown.contains("swordfish"), "{shown}");
+        let written = serde_json::to_string(&config).unwrap();
+        assert!(!written.contains("swordfish") && written.contains("redis://***@h:1/0"), "{written}");
+    }
 }
