@@ -32,7 +32,7 @@ const fn key(
 }
 
 /// The keys that exist once. Each script is given all of them, in this order.
-pub const FIXED: [KeyInfo; 16] = [
+pub const FIXED: [KeyInfo; 17] = [
     key("jobs", "hash", "job id -> record, as JSON", "create, commit, remove", "load, list, queued, beat"),
     key(
         "job_versions",
@@ -41,6 +41,7 @@ pub const FIXED: [KeyInfo; 16] = [
         "create, commit, remove",
         "with each record",
     ),
+    key("job_phases", "hash", "job id -> name of its phase", "create, commit, remove", "census"),
     key(
         "job_stats",
         "hash",

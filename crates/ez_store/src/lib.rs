@@ -23,6 +23,6 @@ pub use ez_redis::Access as Config;
 pub use redis_store::RedisStore;
 pub use seal::{MasterKey, SealError, random_stream_key, stream_key_verifier, verify};
 pub use store::{
-    BeatReply, CommitGuard, CreateError, FIRST_LEASE_MS, LEASE_GRACE_MS, LEASE_MS, Page, Store, StoreError,
-    Stored, WorkerRecord,
+    BeatReply, Census, CommitGuard, CreateError, FIRST_LEASE_MS, LEASE_GRACE_MS, LEASE_MS, Page, Store,
+    StoreError, Stored, WorkerRecord,
 };

@@ -2,9 +2,10 @@
 //!
 //! Each operation is one script, so it is atomic and costs one round trip. Files: `connection` (failures
 //! in our words), `scripts` (the Lua texts), `records` (what comes back), `jobs` and `workers` (the
-//! operations), `audit` (do the indexes agree with the records?).
+//! operations), `census` (counts), `audit` (do the indexes agree with the records?).
 
 mod audit;
+mod census;
 mod connection;
 mod jobs;
 mod records;
@@ -23,7 +24,9 @@ use ez_redis::Access;
 use self::connection::Connection;
 use self::scripts::Scripts;
 use crate::keys::Keys;
-use crate::store::{BeatReply, CommitGuard, CreateError, Page, Store, StoreError, Stored, WorkerRecord};
+use crate::store::{
+    BeatReply, Census, CommitGuard, CreateError, Page, Store, StoreError, Stored, WorkerRecord,
+};
 
 /// The state of an installation in Redis. Clones share the connection.
 #[derive(Clone)]
@@ -165,6 +168,10 @@ impl Store for RedisStore {
 
     async fn forget_worker(&self, worker: WorkerId) -> Result<(), StoreError> {
         self.drop_worker(worker).await
+    }
+
+    async fn census(&self) -> Result<Census, StoreError> {
+        self.count().await
     }
 
     async fn put_statistics(&self, id: JobId, epoch: Epoch, json: &str) -> Result<(), StoreError> {

@@ -1,5 +1,7 @@
 //! What the services ask of a store.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use ez_domain::id::{Epoch, Incarnation, JobId, WorkerId};
 use ez_domain::job::Job;
@@ -93,6 +95,32 @@ pub struct BeatReply {
     pub known: bool,
     /// The present records of all jobs whose run belongs to this life of this worker.
     pub jobs: Vec<Stored>,
+}
+
+/// How many jobs there are and what they wait for, at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Census {
+    /// The store's clock.
+    pub now: Timestamp,
+    /// Jobs by the name of their phase. A record that an earlier version wrote is missing here until it
+    /// changes.
+    pub phases: BTreeMap<String, u64>,
+    /// All jobs that have a record.
+    pub jobs: u64,
+    /// Jobs that wait for a worker.
+    pub queued: u64,
+    /// Since when the first of them does.
+    pub oldest_queued: Option<Timestamp>,
+    /// Jobs with a command that no scheduler has taken up.
+    pub in_outbox: u64,
+    /// Since when the first of them has.
+    pub oldest_command: Option<Timestamp>,
+    /// Deleted jobs whose media waits to be removed.
+    pub removals: u64,
+    /// Runs that hold capacity on a worker.
+    pub runs: u64,
+    /// Of them, those whose lease has lapsed.
+    pub lapsed: u64,
 }
 
 /// A failure of the store.
@@ -210,6 +238,9 @@ pub trait Store: Send + Sync {
 
     /// Forgets a worker that said good-bye or has not been heard of for long.
     async fn forget_worker(&self, worker: WorkerId) -> Result<(), StoreError>;
+
+    /// Counts the jobs; one call, whose cost grows with the number of jobs but not with their records.
+    async fn census(&self) -> Result<Census, StoreError>;
 
     /// Keeps the latest figures of a run; dropped silently when `epoch` is not the present run's.
     async fn put_statistics(&self, id: JobId, epoch: Epoch, json: &str) -> Result<(), StoreError>;

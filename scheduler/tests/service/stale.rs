@@ -6,7 +6,7 @@ use ez_domain::id::{Epoch, Incarnation, JobId, WorkerId};
 use ez_domain::job::Job;
 use ez_domain::units::Timestamp;
 use ez_store::{
-    BeatReply, CommitGuard, CreateError, Page, RedisStore, Store, StoreError, Stored, WorkerRecord,
+    BeatReply, Census, CommitGuard, CreateError, Page, RedisStore, Store, StoreError, Stored, WorkerRecord,
 };
 
 pub(crate) struct LooksEmpty(pub(crate) RedisStore);
@@ -80,6 +80,9 @@ impl Store for LooksEmpty {
     }
     async fn forget_worker(&self, worker: WorkerId) -> Result<(), StoreError> {
         self.0.forget_worker(worker).await
+    }
+    async fn census(&self) -> Result<Census, StoreError> {
+        self.0.census().await
     }
     async fn put_statistics(&self, id: JobId, epoch: Epoch, json: &str) -> Result<(), StoreError> {
         self.0.put_statistics(id, epoch, json).await

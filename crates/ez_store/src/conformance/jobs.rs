@@ -1,5 +1,7 @@
 //! Records, listing, queue, outbox, timers and chores.
 
+use std::collections::BTreeMap;
+
 use ez_domain::id::Epoch;
 use ez_domain::job::{Desired, Phase};
 use ez_domain::units::Timestamp;
@@ -158,6 +160,34 @@ pub async fn deadlines_are_due_when_they_have_passed(store: &dyn Store) {
     changed(store, job_id(3), |job| job.phase = Phase::Backoff { until: soon }).await;
     super::until("the moved deadline", async || due().await.contains(&job_id(3)).then_some(())).await;
     assert!(store.now().await.expect("the clock") >= soon, "not before its time");
+}
+
+/// The counts follow every change of a record.
+pub async fn a_census_counts_what_is_there(store: &dyn Store) {
+    let census = async || store.census().await.expect("census");
+    let phases = |counted: &[(&str, u64)]| {
+        counted.iter().map(|(phase, jobs)| ((*phase).to_owned(), *jobs)).collect::<BTreeMap<_, _>>()
+    };
+    let none = census().await;
+    assert_eq!((none.jobs, none.queued, none.oldest_queued, none.in_outbox), (0, 0, None, 0));
+    assert_eq!((none.phases, none.oldest_command), (BTreeMap::new(), None));
+
+    let waiting = created(store, 1).await;
+    let queued_since = queued(store, 2).await.job.created_at;
+    running(store, 3, WORKER, LIFE).await;
+    let all = census().await;
+    assert_eq!(all.phases, phases(&[("assigned", 1), ("pending", 2)]));
+    assert_eq!((all.jobs, all.queued, all.in_outbox, all.runs, all.removals), (3, 1, 1, 1, 0));
+    assert_eq!(all.oldest_queued, Some(queued_since));
+    let announced = all.oldest_command.expect("a command in the outbox");
+    assert!(waiting.job.created_at <= announced && announced <= all.now, "{all:?}");
+
+    let stopped = ended(store, job_id(3)).await;
+    let after = census().await;
+    assert_eq!((after.phases, after.runs), (phases(&[("pending", 2), ("stopped", 1)]), 0));
+    assert!(store.remove(&stopped.job, stopped.version).await.expect("remove"));
+    let after = census().await;
+    assert_eq!((after.phases, after.jobs), (phases(&[("pending", 2)]), 2));
 }
 
 /// A job that is being deleted waits until its record is dropped.

@@ -1,6 +1,6 @@
--- ARGV: id, version that is replaced, record, guard, its three arguments, index changes.
+-- ARGV: id, version that is replaced, record, name of its phase, guard, its three arguments, index changes.
 -- Answers 1 when the record is in place, 0 when the version or the guard does not hold.
-local id, expected, record, guard = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
+local id, expected, record, phase, guard = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
 local version = tonumber(redis.call('HGET', job_versions, id) or '-1')
 if version == expected + 1 and redis.call('HGET', jobs, id) == record then
   return 1 -- The answer to the first try was lost.
@@ -15,7 +15,7 @@ if guard == 'lease_still_lapsed' then
     return 0
   end
 elseif guard == 'worker_has_room' then
-  local worker, incarnation, load_limit = ARGV[5], ARGV[6], ARGV[7]
+  local worker, incarnation, load_limit = ARGV[6], ARGV[7], ARGV[8]
   local state = redis.call('HGET', worker_states, worker)
   local life, max_runs, draining = string.match(state or '', '^([^|]*)|[^|]*|([^|]*)|([^|]*)|')
   if life ~= incarnation or draining ~= '0' then
@@ -32,5 +32,6 @@ end
 
 redis.call('HSET', jobs, id, record)
 redis.call('HSET', job_versions, id, expected + 1)
-apply_changes(id, 8)
+redis.call('HSET', job_phases, id, phase)
+apply_changes(id, 9)
 return 1

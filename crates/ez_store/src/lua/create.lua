@@ -1,4 +1,4 @@
--- ARGV: id, record, stream key index, index changes.
+-- ARGV: id, record, stream key index, name of the phase, index changes.
 -- Answers {1} when written, {0, ''} when id or stream key is in use, {2, record} when the id has a record.
 local id, record, stream_key = ARGV[1], ARGV[2], ARGV[3]
 local present = redis.call('HGET', jobs, id)
@@ -11,5 +11,6 @@ if redis.call('HEXISTS', epochs, id) == 1 or redis.call('HEXISTS', stream_keys, 
 end
 redis.call('HSET', jobs, id, record)
 redis.call('HSET', job_versions, id, 1)
-apply_changes(id, 4)
+redis.call('HSET', job_phases, id, ARGV[4])
+apply_changes(id, 5)
 return { 1, '' }

@@ -10,6 +10,7 @@ end
 apply_changes(id, 4)
 redis.call('HDEL', jobs, id)
 redis.call('HDEL', job_versions, id)
+redis.call('HDEL', job_phases, id)
 redis.call('HDEL', job_stats, id)
 redis.call('HSET', epochs, id, last_epoch)
 return 1

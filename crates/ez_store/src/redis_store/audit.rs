@@ -116,6 +116,7 @@ fn expected(jobs: &[Job]) -> Indexes {
     for job in jobs {
         let id = job.id;
         put("job_versions", id.to_string());
+        put("job_phases", format!("{id} {}", job.phase.name().as_str()));
         put("job_order", format!("{id} {}", job.created_at.millis()));
         put("stream_keys", format!("{} {id}", job.credentials.stream_key_index));
         if job.last_epoch > Epoch::default() {

@@ -19,7 +19,7 @@ impl RedisStore {
         let mut extra = Vec::new();
         let changes = records::encode(&index_changes(None, Some(job)), &self.inner.keys, &mut extra);
         let mut arguments =
-            vec![job.id.to_string(), record.clone(), job.credentials.stream_key_index.clone()];
+            vec![job.id.to_string(), record.clone(), job.credentials.stream_key_index.clone(), phase_of(job)];
         arguments.extend(changes);
         let (answer, present): (u8, String) =
             self.run("create a job", &self.inner.scripts.create, &extra, &arguments).await?;
@@ -75,7 +75,7 @@ impl RedisStore {
             }
         };
         let changes = records::encode(&index_changes(Some(old), Some(new)), &self.inner.keys, &mut extra);
-        let mut arguments = vec![new.id.to_string(), version.to_string(), record_of(new)?];
+        let mut arguments = vec![new.id.to_string(), version.to_string(), record_of(new)?, phase_of(new)];
         arguments.extend(guard);
         arguments.extend(changes);
         self.run("change a job", &self.inner.scripts.commit, &extra, &arguments).await
@@ -142,6 +142,10 @@ fn bounded(limit: usize) -> String {
 
 fn record_of(job: &Job) -> Result<String, StoreError> {
     records::json(&format!("{} in jobs", job.id), job)
+}
+
+fn phase_of(job: &Job) -> String {
+    job.phase.name().as_str().to_owned()
 }
 
 /// Whether the record `present` came from creating `job`: somebody was quick to change it before the

@@ -6,6 +6,7 @@ use crate::keys;
 
 pub(super) struct Scripts {
     pub(super) beat: Script,
+    pub(super) census: Script,
     pub(super) commit: Script,
     pub(super) create: Script,
     pub(super) forget_worker: Script,
@@ -23,6 +24,7 @@ impl Scripts {
     pub(super) fn new() -> Self {
         Self {
             beat: script(include_str!("../lua/beat.lua")),
+            census: script(include_str!("../lua/census.lua")),
             commit: script(include_str!("../lua/commit.lua")),
             create: script(include_str!("../lua/create.lua")),
             forget_worker: script(include_str!("../lua/forget_worker.lua")),
