@@ -10,6 +10,7 @@ use ez_store::{MasterKey, RedisStore, Store, StoreError};
 
 use crate::config::{Config, MasterKeyError};
 use crate::console::policy;
+use crate::figures::Figures;
 use crate::playback::{Playback, PlaybackError};
 
 /// Longest wait for the queue before an answer goes out without it.
@@ -43,6 +44,9 @@ pub struct App {
     pub(crate) console: Arc<Console>,
     /// Most jobs that may exist, when there is a limit.
     pub(crate) max_jobs: Option<usize>,
+    /// Whether `/metrics` is served.
+    pub(crate) tells_metrics: bool,
+    pub(crate) figures: Figures,
 }
 
 /// What the console is served with.
@@ -82,6 +86,8 @@ impl App {
             playback: Arc::new(playback),
             console: Arc::new(console),
             max_jobs: Some(config.max_jobs).filter(|&limit| limit > 0),
+            tells_metrics: config.metrics,
+            figures: Figures::default(),
         })
     }
 
@@ -95,10 +101,11 @@ impl App {
         }
         let command = Command { job: job.id, generation: job.generation };
         let error = match tokio::time::timeout(QUEUE_LIMIT, self.queue.send(command)).await {
-            Ok(Ok(())) => return,
+            Ok(Ok(())) => return self.figures.announced(true),
             Ok(Err(error)) => ez_service::telemetry::chain(&error),
             Err(_) => format!("no answer within {} ms", QUEUE_LIMIT.as_millis()),
         };
+        self.figures.announced(false);
         tracing::warn!(job = %job.id, generation = job.generation, error, "command not queued; it waits in the outbox");
     }
 }

@@ -31,6 +31,7 @@ pub const BINDINGS: &[Binding] = &[
     ("EZ_PLAYBACK_URL_TEMPLATE", "Playback.Url_template"),
     ("EZ_CONSOLE_BUCKET", "Console.Bucket"),
     ("EZ_MAX_JOBS", "Max_jobs"),
+    ("EZ_API_METRICS", "Metrics"),
 ];
 
 /// Everything that the service is told.
@@ -65,6 +66,10 @@ pub struct Config {
     /// Most jobs that may exist; 0, the default, is no limit.
     #[serde(rename = "Max_jobs")]
     pub max_jobs: usize,
+    /// Whether `/metrics` is served. Default true: whoever reaches the API can list every job anyway, and
+    /// the figures name none. Switch it off where a gateway lets the public in.
+    #[serde(rename = "Metrics")]
+    pub metrics: bool,
 }
 
 /// What the console is told.
@@ -88,6 +93,7 @@ impl Default for Config {
             master_key: String::new(),
             master_key_file: String::new(),
             max_jobs: 0,
+            metrics: true,
         }
     }
 }

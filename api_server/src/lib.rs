@@ -13,6 +13,7 @@
 pub mod app;
 pub mod config;
 mod console;
+mod figures;
 pub mod live_job;
 pub mod playback;
 mod refusal;

@@ -7,6 +7,7 @@ use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
 use axum::routing::{delete, get, post, put};
 use ez_service::http::{Readiness, health_routes, standard_layers};
+use ez_service::metrics::{self, Metrics};
 use tower::ServiceExt as _;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::{Any, CorsLayer};
@@ -48,8 +49,13 @@ pub fn router(app: App) -> Router {
         .route("/demo/{*path}", get(console::file))
         .route("/console.json", get(console::settings))
         .layer(CompressionLayer::new());
-    let routes = jobs.merge(console).with_state(app.clone()).merge(health_routes(readiness(app)));
-    let routes = standard_layers(routes).layer(cors());
+    let metrics = Metrics::new("api_server", |registry| app.figures.register(registry));
+    let mut open = health_routes(readiness(app.clone()));
+    if app.tells_metrics {
+        open = open.merge(metrics::route(metrics.clone(), metrics::nothing_more()));
+    }
+    let routes = jobs.merge(console).with_state(app).merge(open);
+    let routes = standard_layers(routes, &metrics).layer(cors());
     // Around the whole router, because a layer inside it runs after the route was chosen.
     Router::new().fallback_service(routes.map_request(without_trailing_slashes))
 }

@@ -6,6 +6,7 @@ use ez_service::http::{ServiceToken, TooShort};
 use ez_store::{MasterKey, SealError};
 
 use crate::config::{Config, SecretError};
+use crate::figures::Figures;
 use crate::key_store::{KeyStore, KeyStoreError};
 
 /// Why the service cannot be put together; always the configuration's fault.
@@ -31,6 +32,7 @@ pub struct App {
     pub(crate) keys: Arc<KeyStore>,
     pub(crate) master_key: Arc<MasterKey>,
     pub(crate) service_token: ServiceToken,
+    pub(crate) figures: Figures,
 }
 
 impl App {
@@ -44,6 +46,7 @@ impl App {
             service_token: ServiceToken::strong(&config.service_token()?)?,
             keys: Arc::new(KeyStore::new(&config.redis.access())?),
             master_key: Arc::new(master_key),
+            figures: Figures::default(),
         })
     }
 }

@@ -10,6 +10,7 @@
 
 pub mod app;
 pub mod config;
+mod figures;
 mod key;
 mod key_store;
 mod refusal;

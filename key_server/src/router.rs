@@ -5,12 +5,14 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{get, post};
 use ez_service::http::{Readiness, guarded, health_routes, standard_layers};
+use ez_service::metrics::{self, Metrics};
 
 use crate::app::App;
 use crate::routes::keys;
 
-/// The whole service. Only health is told without the service token.
+/// The whole service. Only health and metrics are told without the service token.
 pub fn router(app: App) -> Router {
+    let metrics = Metrics::new("key_server", |registry| app.figures.register(registry));
     let keys = Router::new()
         .route("/keys", post(keys::create::handle))
         .route("/keys/", post(keys::create::handle))
@@ -22,5 +24,6 @@ pub fn router(app: App) -> Router {
         let app = app.clone();
         Box::pin(async move { app.keys.ping().await.map_err(|error| ez_service::telemetry::chain(&error)) })
     });
-    standard_layers(keys.merge(health_routes(ready)))
+    let told = metrics::route(metrics.clone(), metrics::nothing_more());
+    standard_layers(keys.merge(health_routes(ready)).merge(told), &metrics)
 }

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use ez_service::tasks::{OnFailure, TaskGroup};
+use ez_testkit::metrics::Exposition;
 use ez_testkit::redis::RedisServer;
 use ez_testkit::wait::eventually;
 use key_server::{App, Config};
@@ -138,6 +139,32 @@ async fn nothing_is_told_without_the_token() {
     }
     for path in ["/healthz", "/readyz"] {
         assert_eq!(server.request("GET", path).send().await.unwrap().status(), 200);
+    }
+}
+
+#[tokio::test]
+async fn keys_are_counted_and_never_named() {
+    let server = KeyServer::start().await;
+    let told = async || {
+        let answer = server.request("GET", "/metrics").send().await.unwrap();
+        let text = answer.text().await.unwrap();
+        (Exposition::parse(&text).unwrap(), text)
+    };
+    let count = |told: &Exposition, name: &str, result: &str| told.value(name, &[("result", result)]);
+    assert_eq!(count(&told().await.0, "ezls_content_keys_total", "made"), None);
+    let (_, made) = server.make("job-of-the-metrics").await;
+    server.make("job-of-the-metrics").await;
+    let key_id = made["Key_id"].as_str().unwrap();
+    let (_, key) = server.send("GET", &format!("/keys/{key_id}"), "").await;
+    server.send("GET", "/keys/00000000000000000000000000000000", "").await;
+    let (after, text) = told().await;
+    assert_eq!(count(&after, "ezls_content_keys_total", "made"), Some(1.0));
+    assert_eq!(count(&after, "ezls_content_keys_total", "found"), Some(1.0));
+    assert_eq!(count(&after, "ezls_content_key_lookups_total", "told"), Some(1.0));
+    assert_eq!(count(&after, "ezls_content_key_lookups_total", "missing"), Some(1.0));
+    assert_eq!(after.undocumented("key_server").unwrap(), Vec::<String>::new());
+    for secret in [TOKEN, MASTER_KEY, key_id, key["Key"].as_str().unwrap(), "job-of-the-metrics"] {
+        assert!(!text.contains(secret), "{secret} is told");
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::buckets::Buckets;
+use crate::figures::Figures;
 use crate::hints::Hints;
 use crate::orders::Orders;
 use crate::poke::Poker;
@@ -90,6 +91,7 @@ pub(crate) struct Running {
     pub(crate) app: App,
     pub(crate) hints: Hints,
     pub(crate) orders: Orders,
+    pub(crate) figures: Figures,
 }
 
 /// Serves and works until `shutdown`, then ends open requests and the step in hand of each loop.
@@ -106,8 +108,13 @@ pub async fn run(app: App, listener: TcpListener, shutdown: CancellationToken) -
     );
     let tasks = TaskGroup::new(shutdown.child_token());
     let poker = Poker::new(tasks.clone(), Arc::clone(&app.store), app.service_token.clone())?;
-    let running =
-        Arc::new(Running { orders: Orders::new(Arc::clone(&app.master_key)), hints: Hints::new(poker), app });
+    let figures = Figures::default();
+    let running = Arc::new(Running {
+        orders: Orders::new(Arc::clone(&app.master_key)),
+        hints: Hints::new(poker, figures.job_restarts.clone()),
+        figures,
+        app,
+    });
 
     let ended = tasks.shutdown().clone();
     begin(&tasks, "intake", intake::receive_commands(Arc::clone(&running), ended.clone()));

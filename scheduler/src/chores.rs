@@ -77,7 +77,9 @@ struct Chores {
 
 impl Chores {
     async fn do_some(&mut self, ended: &CancellationToken) -> Progress {
-        let jobs = match self.running.app.store.chores(BATCH).await {
+        let looked = self.running.app.store.chores(BATCH).await;
+        self.running.figures.looked("chores", &looked);
+        let jobs = match looked {
             Ok(jobs) => jobs,
             Err(error) => {
                 self.troubles.failed(None, &error);

@@ -5,6 +5,7 @@
 use ez_domain::id::WorkerId;
 use ez_domain::job::{Job, Phase};
 use ez_domain::lifecycle::Effect;
+use prometheus_client::metrics::counter::Counter;
 use tokio::sync::Notify;
 
 use crate::poke::Poker;
@@ -15,11 +16,12 @@ pub(crate) struct Hints {
     pub(crate) sweep: Notify,
     pub(crate) chores: Notify,
     pub(crate) poker: Poker,
+    job_restarts: Counter,
 }
 
 impl Hints {
-    pub(crate) fn new(poker: Poker) -> Self {
-        Self { placement: Notify::new(), sweep: Notify::new(), chores: Notify::new(), poker }
+    pub(crate) fn new(poker: Poker, job_restarts: Counter) -> Self {
+        Self { placement: Notify::new(), sweep: Notify::new(), chores: Notify::new(), poker, job_restarts }
     }
 
     /// Follows up a committed change. `answering` is the worker whose heartbeat is being answered
@@ -34,6 +36,7 @@ impl Hints {
             }
         }
         if matches!(job.phase, Phase::Backoff { .. }) {
+            self.job_restarts.inc();
             // The first back-off is none at all: the deadline has passed already.
             self.sweep.notify_one();
         }

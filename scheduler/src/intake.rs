@@ -44,6 +44,7 @@ pub(crate) async fn receive_commands(running: Arc<Running>, ended: CancellationT
                 pause = PAUSES.0;
             }
             Err(error) => {
+                running.figures.queue_errors.inc();
                 troubles.failed((), &error);
                 tokio::select! {
                     () = sleep(pause) => {}
@@ -68,11 +69,15 @@ async fn handle(running: &Running, deliveries: &[Delivery]) -> Result<(), Intake
     let mut result = Ok(());
     for delivery in deliveries {
         match admit(running, delivery.command.job, delivery.command.generation).await {
-            Ok(()) => running.app.queue.acknowledge(delivery).await?,
+            Ok(()) => {
+                running.app.queue.acknowledge(delivery).await?;
+                running.figures.took_up("queue");
+            }
             Err(error) if is_away(&error) => return Err(error.into()),
             Err(error) if delivery.attempt >= MOST_ATTEMPTS => {
                 let why = ez_service::telemetry::chain(&error);
                 running.app.queue.park(delivery, &why).await?;
+                running.figures.parked_commands.inc();
                 tracing::error!(
                     job = %delivery.command.job,
                     attempts = delivery.attempt,
@@ -110,7 +115,9 @@ async fn admit(running: &Running, job: JobId, generation: u64) -> Result<(), Sto
 pub(crate) async fn sweep_outbox(running: Arc<Running>, ended: CancellationToken) {
     let mut troubles = Troubles::new("sweep the outbox");
     while !ended.is_cancelled() {
-        match sweep_once(&running, &mut troubles).await {
+        let swept = sweep_once(&running, &mut troubles).await;
+        running.figures.looked("outbox", &swept);
+        match swept {
             Ok(()) => troubles.worked(&None),
             Err(error) => troubles.failed(None, &error),
         }
@@ -125,7 +132,13 @@ async fn sweep_once(running: &Running, troubles: &mut Troubles<Option<JobId>>) -
     let store = &*running.app.store;
     for id in store.in_outbox(millis(running.app.timing.outbox_age), OUTBOX_BATCH).await? {
         let swept = match store.load(id).await {
-            Ok(Some(stored)) => admit(running, id, stored.job.generation).await,
+            Ok(Some(stored)) => {
+                let admitted = admit(running, id, stored.job.generation).await;
+                if admitted.is_ok() {
+                    running.figures.took_up("outbox");
+                }
+                admitted
+            }
             Ok(None) => Ok(()),
             Err(error) => Err(error),
         };

@@ -21,6 +21,8 @@ pub mod buckets;
 pub mod config;
 
 mod chores;
+mod facts;
+mod figures;
 mod hints;
 mod intake;
 mod orders;

@@ -28,7 +28,9 @@ pub(crate) async fn keep_planning(running: Arc<Running>, ended: CancellationToke
     let mut troubles = Troubles::new("place jobs");
     loop {
         let mut pause = running.app.timing.plan_every;
-        match plan_once(&running, &ended, &mut troubles).await {
+        let planned = plan_once(&running, &ended, &mut troubles).await;
+        running.figures.looked("planner", &planned);
+        match planned {
             Ok(Outlook::Settled) => troubles.worked(&None),
             Ok(Outlook::Overtaken) => {
                 troubles.worked(&None);
@@ -60,6 +62,7 @@ async fn plan_once(
     let store = &*running.app.store;
     let queued = store.queued(MOST_WAITING).await?;
     let Some(now) = queued.first().map(|stored| stored.now) else {
+        running.figures.found_unplaced(0, &[], &[]);
         return Ok(Outlook::Settled);
     };
     let workers = store.workers().await?;
@@ -68,13 +71,16 @@ async fn plan_once(
     let views: Vec<_> = workers.iter().map(|worker| view(worker, now, suspect_after)).collect();
     let waiting: Vec<_> = queued.iter().filter_map(|stored| waiting(&stored.job)).collect();
     let Plan { placements, unplaced } = plan(&waiting, &views, running.app.policy);
+    running.figures.found_unplaced(unplaced.len(), &views, &placements);
 
     let mut outlook = Outlook::Settled;
     for placement in placements {
         if ended.is_cancelled() {
             return Ok(Outlook::Settled);
         }
-        let placed = place(running, &placement).await;
+        let waiting = waiting.iter().find(|job| job.id == placement.job);
+        let waited_ms = waiting.map_or(0, |job| now.millis_since(job.since));
+        let placed = place(running, &placement, waited_ms).await;
         if settle(placement.job, placed, troubles)? == Some(Outlook::Overtaken) {
             outlook = Outlook::Overtaken;
         }
@@ -110,17 +116,19 @@ fn settle<T>(
     }
 }
 
-async fn place(running: &Running, placement: &Placement) -> Result<Outlook, StoreError> {
+async fn place(running: &Running, placement: &Placement, waited_ms: u64) -> Result<Outlook, StoreError> {
     let Placement { job, worker, incarnation, load_limit } = *placement;
     let event = Event::Placed { worker, incarnation };
     let guard = CommitGuard::WorkerHasRoom { worker, incarnation, load_limit };
     match apply(&*running.app.store, job, &event, guard).await? {
         Applied::Moved { job, effects } => {
             tracing::info!(job = %job.id, %worker, epoch = %job.last_epoch, "placed");
+            running.figures.placed(waited_ms);
             running.hints.follow(&job, &effects, None);
         }
         Applied::GuardFailed => {
             tracing::debug!(%job, %worker, "the worker has no room any more; planned again");
+            running.figures.refused_placements.inc();
             return Ok(Outlook::Overtaken);
         }
         Applied::Unchanged(_)

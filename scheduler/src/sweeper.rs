@@ -22,7 +22,9 @@ pub(crate) async fn keep_sweeping(running: Arc<Running>, ended: CancellationToke
     let brake = Brake::new(Instant::now(), &running.app.timing);
     let mut sweeper = Sweeper { running, brake, troubles: Troubles::new("sweep deadlines and leases") };
     loop {
-        match sweeper.sweep(&ended).await {
+        let swept = sweeper.sweep(&ended).await;
+        sweeper.running.figures.looked("sweeper", &swept);
+        match swept {
             Ok(()) => sweeper.troubles.worked(&None),
             Err(error) => sweeper.troubles.failed(None, &error),
         }
@@ -47,7 +49,9 @@ impl Sweeper {
         self.look_at_workers().await?;
 
         // Lapsed leases first: the deadline of a first back-off has then passed already.
-        if !self.brake.holds(Instant::now()) {
+        let holds = self.brake.holds(Instant::now());
+        running.figures.brake_holds(holds);
+        if !holds {
             for (id, epoch) in store.lapsed(BATCH).await? {
                 if ended.is_cancelled() {
                     return Ok(());
@@ -92,6 +96,7 @@ impl Sweeper {
         let applied = apply(&*self.running.app.store, id, &event, CommitGuard::LeaseStillLapsed).await?;
         if let Applied::Moved { job, effects } = applied {
             tracing::warn!(job = %id, %epoch, phase = job.phase.name().as_str(), "gave up a run: its worker fell silent");
+            self.running.figures.given_up.inc();
             self.running.hints.follow(&job, &effects, None);
         }
         Ok(())

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Settings;
+use crate::figures::Figures;
 use crate::heartbeat::{Contact, Conversation};
 use crate::identity::DataFolder;
 use crate::ports::PortPool;
@@ -57,6 +58,8 @@ pub async fn run(settings: Settings, listener: TcpListener, shutdown: Cancellati
     let tasks = TaskGroup::new(CancellationToken::new());
     let beat_soon = Arc::new(Notify::new());
     let contact = Arc::new(Contact::default());
+    let figures = Figures::default();
+    figures.introduced(introduction.capacity_millicores, introduction.max_runs);
     let launcher = Launcher {
         data_folder: data.path().to_owned(),
         transcoder: toolbox.transcoder,
@@ -65,6 +68,7 @@ pub async fn run(settings: Settings, listener: TcpListener, shutdown: Cancellati
         rtmp_bind: settings.rtmp_bind_host.clone(),
         public_host: settings.public_host,
         time_url: settings.time_url,
+        figures: figures.clone(),
     };
     let ports = PortPool::new(&settings.rtmp_bind_host, settings.rtmp_port_base, settings.rtmp_ports);
     let runs = Runs::new(launcher, ports, tasks.clone(), Arc::clone(&beat_soon));
@@ -77,11 +81,12 @@ pub async fn run(settings: Settings, listener: TcpListener, shutdown: Cancellati
         beat_soon: Arc::clone(&beat_soon),
         contact: Arc::clone(&contact),
         token: settings.service_token.clone(),
+        figures: figures.clone(),
     };
     tasks.spawn("http", OnFailure::Stop, http::serve(listener, router(services), tasks.shutdown().clone()));
     let scheduler = Scheduler::new(settings.scheduler_url, settings.service_token)
         .context("make the client for the scheduler")?;
-    let conversation = Conversation::new(scheduler, introduction, runs.clone(), beat_soon, contact);
+    let conversation = Conversation::new(scheduler, introduction, runs.clone(), beat_soon, contact, figures);
     let (silence, silent) = (CancellationToken::new(), CancellationToken::new());
     let (ending, ended) = (silence.clone(), silent.clone().drop_guard());
     tasks.spawn("heartbeat", OnFailure::Stop, async move {

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use contact::Contact;
 
 use crate::capacity::Meter;
+use crate::figures::Figures;
 use crate::registration::{CallError, Scheduler};
 use crate::runs::Runs;
 
@@ -43,6 +44,7 @@ pub(crate) struct Conversation {
     beat_soon: Arc<Notify>,
     contact: Arc<Contact>,
     meter: Meter,
+    figures: Figures,
     interval: Duration,
 }
 
@@ -53,9 +55,10 @@ impl Conversation {
         runs: Runs,
         beat_soon: Arc<Notify>,
         contact: Arc<Contact>,
+        figures: Figures,
     ) -> Self {
         let meter = Meter::start();
-        Self { scheduler, introduction, runs, beat_soon, contact, meter, interval: INTERVAL }
+        Self { scheduler, introduction, runs, beat_soon, contact, meter, figures, interval: INTERVAL }
     }
 
     /// Converses until `ending`, then says the last words.
@@ -121,7 +124,9 @@ impl Conversation {
             used_millicores: self.meter.used_millicores(),
             runs,
         };
-        self.scheduler.beat(&beat).await
+        let answered = self.scheduler.beat(&beat).await;
+        self.figures.beat(beat.used_millicores, answered.is_ok());
+        answered
     }
 
     /// Tells how the runs ended, then that nothing is left.

@@ -1,7 +1,7 @@
-//! The worker's own HTTP routes: health, `POST /poke`, and `GET /runs` for operators.
+//! The worker's own HTTP routes: health, metrics, `POST /poke`, and `GET /runs` for operators.
 //!
 //! A poke says nothing but "beat now"; all that follows comes from the scheduler's answer, so a
-//! forged one does no harm. Both routes want the services' token all the same, where there is one.
+//! forged one does no harm. Poke and runs want the services' token all the same, where there is one.
 
 use std::sync::Arc;
 
@@ -11,8 +11,10 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use ez_domain::secret::Secret;
 use ez_service::http::{ServiceToken, guarded, health_routes, standard_layers};
+use ez_service::metrics::{self, Facts, Gather, Metrics};
 use tokio::sync::Notify;
 
+use crate::figures::Figures;
 use crate::heartbeat::Contact;
 use crate::runs::{RunView, Runs};
 
@@ -23,6 +25,7 @@ pub(crate) struct Services {
     pub(crate) beat_soon: Arc<Notify>,
     pub(crate) contact: Arc<Contact>,
     pub(crate) token: Option<Secret<String>>,
+    pub(crate) figures: Figures,
 }
 
 /// All routes.
@@ -32,9 +35,30 @@ pub(crate) fn router(services: Services) -> Router {
         let ready = contact.ready();
         Box::pin(async { ready })
     }));
+    let metrics = Metrics::new("worker_app", |registry| services.figures.register(registry));
+    let told = metrics::route(metrics.clone(), gather(services.clone()));
     let token = services.token.as_ref().map(|token| ServiceToken::new(token.expose()));
     let internal = Router::new().route("/poke", post(poke)).route("/runs", get(list)).with_state(services);
-    standard_layers(health.merge(guarded(internal, token)))
+    standard_layers(health.merge(told).merge(guarded(internal, token)), &metrics)
+}
+
+/// The runs and the contact to the scheduler, as they are.
+fn gather(services: Services) -> Gather {
+    Arc::new(move || {
+        let services = services.clone();
+        Box::pin(async move {
+            let mut facts = Facts::default();
+            services.runs.tell(&mut facts);
+            let is_up = services.contact.ready().is_ok();
+            let help = "Whether this worker is registered and its heartbeats are answered";
+            facts.value("scheduler_up", help, if is_up { 1.0 } else { 0.0 });
+            if let Some(silence) = services.contact.silence() {
+                let help = "Time since the last answered heartbeat was sent";
+                facts.value("scheduler_contact_age_seconds", help, silence.as_secs_f64());
+            }
+            facts
+        })
+    })
 }
 
 async fn poke(State(services): State<Services>) -> StatusCode {

@@ -7,12 +7,14 @@
 //! - only an answered heartbeat changes what is wanted; silence of the scheduler changes nothing.
 
 pub(crate) mod control;
+mod entry;
 mod id;
 mod launch;
 mod logs;
 mod process;
 mod record;
 mod supervisor;
+mod told;
 mod view;
 
 use std::collections::BTreeMap;
@@ -31,6 +33,7 @@ pub(crate) use launch::Launcher;
 pub(crate) use view::RunView;
 
 use crate::ports::{PortLease, PortPool};
+use entry::Entry;
 use process::Process;
 use record::Plan;
 use supervisor::{Message, Seen, Supervisor, Wanted};
@@ -59,29 +62,6 @@ struct Table {
     /// Folders of runs whose process is gone, with their ports, until the first answer says which are wanted.
     remembered: BTreeMap<RunId, Option<u16>>,
     draining: bool,
-}
-
-#[derive(Debug)]
-struct Entry {
-    wanted: watch::Sender<Wanted>,
-    seen: watch::Receiver<Seen>,
-    inbox: mpsc::Sender<Message>,
-}
-
-impl Entry {
-    /// A run that ended without ever having had a process here.
-    fn ended(outcome: RunOutcome) -> Self {
-        let state = RunState::Exited { outcome, committed_segments: 0 };
-        Self {
-            wanted: watch::channel(Wanted::default()).0,
-            seen: watch::channel(Seen::new(state, 0)).1,
-            inbox: mpsc::channel(1).0,
-        }
-    }
-
-    fn has_ended(&self) -> bool {
-        self.seen.borrow().has_ended()
-    }
 }
 
 /// A connection's way to the supervisor of its run.
@@ -186,7 +166,9 @@ impl Runs {
             }
             Err(refusal) => {
                 tracing::warn!(run = %id, error = %refusal, "run refused");
-                Entry::ended(RunOutcome::Rejected { reason: refusal.to_string() })
+                let outcome = RunOutcome::Rejected { reason: refusal.to_string() };
+                self.shared.launcher.figures.ended(&outcome);
+                Entry::ended(outcome)
             }
         }
     }
@@ -203,8 +185,12 @@ impl Runs {
             (report, Arc::clone(&self.shared.beat_soon)),
             self.shared.tasks.shutdown().clone(),
         );
+        let (figures, last) = (self.shared.launcher.figures.clone(), seen.clone());
         self.shared.tasks.spawn("run", OnFailure::Log, async move {
             supervisor.supervise(found).await;
+            if let RunState::Exited { outcome, .. } = &last.borrow().state {
+                figures.ended(outcome);
+            }
             Ok(())
         });
         Entry { wanted, seen, inbox }

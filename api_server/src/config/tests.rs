@@ -68,6 +68,7 @@ fn each_variable_sets_its_key() {
         ("EZ_PLAYBACK_ENDPOINT", "http://127.0.0.1:9000"),
         ("EZ_CONSOLE_BUCKET", "ezlive"),
         ("EZ_MAX_JOBS", "7"),
+        ("EZ_API_METRICS", "false"),
     ];
     let config = loaded(&environment, &[]).unwrap();
     assert_eq!((config.hostname.as_str(), config.port, config.max_jobs), ("::1", 1090, 7));
@@ -75,7 +76,7 @@ fn each_variable_sets_its_key() {
     assert_eq!((config.redis.access().prefix.as_str(), config.console.bucket.as_str()), ("{ez}:", "ezlive"));
     assert_eq!(config.queue.redis_stream(&config.redis).url, "redis://queue/");
     assert_eq!(config.playback.endpoint, "http://127.0.0.1:9000");
-    assert!(config.master_key().is_ok());
+    assert!(config.master_key().is_ok() && !config.metrics);
     let config = loaded(&[("EZ_REDIS_URL", "redis://other:1/")], &[]).unwrap();
     assert_eq!(config.redis.address(), "redis://other:1/");
 }

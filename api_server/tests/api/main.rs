@@ -8,6 +8,7 @@ mod create;
 mod health_and_time;
 mod life;
 mod lists;
+mod metrics;
 mod outages;
 mod process;
 mod properties;

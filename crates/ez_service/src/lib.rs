@@ -5,6 +5,7 @@ pub mod child;
 pub mod clock;
 pub mod config;
 pub mod http;
+pub mod metrics;
 pub mod shutdown;
 pub mod tasks;
 pub mod telemetry;

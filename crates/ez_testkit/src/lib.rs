@@ -2,10 +2,11 @@
 //!
 //! Nothing here is mocked: [`redis`] starts a private redis-server, [`media`] makes
 //! contributions with a burned-in frame number, pushes them with ffmpeg and reads the numbers
-//! back from what came out. Each checker has a negative control of its own. The crate is a
+//! back from what came out, [`metrics`] reads what a service tells about itself. Each checker has a negative control of its own. The crate is a
 //! development dependency only; it never ends up in a binary that is shipped.
 
 pub mod media;
+pub mod metrics;
 pub mod redis;
 pub mod tools;
 pub mod wait;

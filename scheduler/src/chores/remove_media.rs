@@ -18,6 +18,7 @@ pub(super) async fn remove(running: &Running, job: &Job, keep_media: bool) -> Re
     }
     let store = &*running.app.store;
     if apply(store, job.id, &Event::MediaRemoved, CommitGuard::Version).await? == Applied::Removed {
+        running.figures.removed_jobs.inc();
         tracing::info!(job = %job.id, keep_media, "a deleted job is gone");
     }
     Ok(Progress::Done)

@@ -27,8 +27,13 @@ pub(crate) async fn beat(
     Bytes256KiB(body): Bytes256KiB,
 ) -> Result<Json<HeartbeatReply>, ProblemResponse> {
     let heartbeat: Heartbeat = serde_json::from_slice(&body).map_err(|error| unreadable(&error))?;
-    let reply = answer(&running, &heartbeat).await.map_err(|error| refused(&error))?;
-    Ok(Json(reply))
+    let answered = answer(&running, &heartbeat).await;
+    running.figures.heard(match &answered {
+        Ok(reply) if reply.known => "known",
+        Ok(_) => "unknown",
+        Err(_) => "failed",
+    });
+    answered.map(Json).map_err(|error| refused(&error))
 }
 
 async fn answer(running: &Running, heartbeat: &Heartbeat) -> Result<HeartbeatReply, StoreError> {

@@ -11,6 +11,8 @@ mod http;
 #[cfg(test)]
 mod leases;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod placement;
 #[cfg(test)]
 mod removal;

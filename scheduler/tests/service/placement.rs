@@ -10,6 +10,7 @@ use ez_testkit::wait::eventually;
 use tokio_util::sync::CancellationToken;
 
 use super::cluster::{Cluster, SOON, quick};
+use super::metrics::told;
 use super::stale::LooksEmpty;
 use super::worker::{Worker, exited, listening, obey, status};
 
@@ -114,14 +115,16 @@ async fn a_plan_made_on_an_old_view_cannot_overfill_a_worker() {
     let order = worker.until_ordered(first).await;
     let second = cluster.create_and_announce(1000).await;
     cluster.until(second, "the second job to be planned", |job| !job.is_in_outbox()).await;
-    // Many looks of the planner, each of which takes the worker for empty.
-    let began = tokio::time::Instant::now();
-    while began.elapsed() < quick().plan_every * 10 {
+    // Many looks of the planner, each of which takes the worker for empty and is refused by the store.
+    eventually(SOON, "ten refused placements", || async {
         let reply = worker.beat(vec![status(first, order.epoch, listening())]).await;
         assert_eq!(reply.runs.len(), 1, "{reply:?}");
         assert_eq!(cluster.job(second).await.phase.name(), PhaseName::Pending);
-        tokio::time::sleep(quick().plan_every / 4).await;
-    }
+        let refused = told(&scheduler).await.value("ezls_placements_refused_total", &[]);
+        if refused >= Some(10.0) { Ok(()) } else { Err(format!("{refused:?}")) }
+    })
+    .await
+    .unwrap();
     cluster.wish(first, ez_domain::lifecycle::Event::StopRequested).await;
     worker.beat(vec![status(first, order.epoch, exited())]).await;
     worker.until_ordered(second).await;

@@ -68,6 +68,11 @@ impl Contact {
         state.failure = Some(why.to_owned());
     }
 
+    /// Time since the last answered beat was sent; `None` before the first.
+    pub(crate) fn silence(&self) -> Option<Duration> {
+        self.state().answered.map(|at| at.elapsed())
+    }
+
     /// Whether this worker can take runs up; the error says what is missing.
     pub(crate) fn ready(&self) -> Result<(), String> {
         let state = self.state();

@@ -15,6 +15,7 @@ use tokio::process::Child;
 
 use super::record::{Plan, Record};
 use super::{RunId, logs};
+use crate::figures::Figures;
 use crate::identity::private_folder;
 
 /// A transcoder that does not read its description in this time never will.
@@ -37,6 +38,8 @@ pub(crate) struct Launcher {
     pub(crate) public_host: String,
     /// URL that tells players the time.
     pub(crate) time_url: Option<String>,
+    /// What is counted.
+    pub(crate) figures: Figures,
 }
 
 /// Why a transcoder did not come up.

@@ -184,7 +184,9 @@ impl Supervisor {
         let Some(plan) = self.wanted.borrow().plan().cloned() else {
             return Err("nothing is known about how to start it".to_owned());
         };
-        match self.launcher.launch(self.id, &plan, self.port.port()).await {
+        let launched = self.launcher.launch(self.id, &plan, self.port.port()).await;
+        self.launcher.figures.started(launched.is_ok());
+        match launched {
             Ok(child) => Ok(Process::Own(child)),
             Err(error) => Err(format!("could not be started: {}", ez_service::telemetry::chain(&error))),
         }

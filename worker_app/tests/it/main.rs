@@ -7,6 +7,7 @@
 
 mod drain;
 mod faults;
+mod metrics;
 mod orders;
 mod restart;
 mod scheduler;

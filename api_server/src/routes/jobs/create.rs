@@ -38,6 +38,7 @@ pub(crate) async fn handle(
     let stored = create(&app, request).await?;
     let id = stored.job.id;
     tracing::info!(job = %id, cost_millicores = stored.job.cost_millicores, "job created");
+    app.figures.jobs_created.inc();
     app.announce(&stored.job).await;
     let location = [(header::LOCATION, format!("/jobs/{id}"))];
     let job = live_job(&stored, &app.master_key, &app.playback);

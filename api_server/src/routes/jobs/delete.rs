@@ -25,5 +25,5 @@ pub(crate) async fn handle(
             return Err(Problem::invalid_request(detail).into());
         }
     };
-    apply_wish(&app, id, &Event::DeleteRequested { keep_media }).await
+    apply_wish(&app, id, "delete", &Event::DeleteRequested { keep_media }).await
 }

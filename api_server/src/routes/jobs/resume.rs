@@ -10,5 +10,5 @@ use crate::refusal::Refusal;
 
 /// Accepts the start.
 pub(crate) async fn handle(State(app): State<App>, JobOfPath(id): JobOfPath) -> Result<Accepted, Refusal> {
-    apply_wish(&app, id, &Event::StartRequested).await
+    apply_wish(&app, id, "resume", &Event::StartRequested).await
 }

@@ -10,5 +10,5 @@ use crate::refusal::Refusal;
 
 /// Accepts the stop.
 pub(crate) async fn handle(State(app): State<App>, JobOfPath(id): JobOfPath) -> Result<Accepted, Refusal> {
-    apply_wish(&app, id, &Event::StopRequested).await
+    apply_wish(&app, id, "stop", &Event::StopRequested).await
 }

@@ -16,11 +16,17 @@ use crate::refusal::Refusal;
 /// Accepted: the job as it is now; the rest is done by schedulers and workers.
 pub(crate) type Accepted = (StatusCode, Json<LiveJob>);
 
-/// Applies the user's wish to the job.
-pub(crate) async fn apply_wish(app: &App, id: JobId, event: &Event) -> Result<Accepted, Refusal> {
+/// Applies the user's wish, `stop`, `resume` or `delete`, to the job.
+pub(crate) async fn apply_wish(
+    app: &App,
+    id: JobId,
+    wish: &'static str,
+    event: &Event,
+) -> Result<Accepted, Refusal> {
     let job = match apply(&*app.store, id, event, CommitGuard::Version).await? {
         Applied::Moved { job, effects: _ } => {
             tracing::info!(job = %id, wish = ?event, phase = job.phase.name().as_str(), "wish accepted");
+            app.figures.wished(wish);
             job
         }
         Applied::Unchanged(job) => job,

@@ -1,4 +1,4 @@
-//! What every route gets: request ids, a log line, a deadline, and no panic that escapes.
+//! What every route gets: request ids, a log line, a count, a deadline, and no panic that escapes.
 
 use std::time::Duration;
 
@@ -12,12 +12,13 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
 
 use super::{ProblemResponse, REQUEST_DEADLINE, wrong_method};
+use crate::metrics::{Metrics, count_requests};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Wraps `router`: unknown paths and wrong methods answer problem details, a slow or panicking
-/// handler answers 503 or 500, each answer carries `x-request-id`.
-pub fn standard_layers(router: Router) -> Router {
+/// handler answers 503 or 500, each answer carries `x-request-id` and is counted.
+pub fn standard_layers(router: Router, metrics: &Metrics) -> Router {
     let routes = router
         .fallback(|request: Request| async move {
             ProblemResponse(Problem::no_such_resource(request.uri().path()))
@@ -27,6 +28,7 @@ pub fn standard_layers(router: Router) -> Router {
             ProblemResponse(Problem::internal()).into_response()
         }))
         .layer(middleware::from_fn(log))
+        .layer(middleware::from_fn_with_state(metrics.requests().clone(), count_requests))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid));
     wrong_method::explained(routes)

@@ -55,6 +55,7 @@ pub(crate) async fn handle(
         .map_err(|error| Refusal::Cipher(chain(&error)))?;
     let kept = app.keys.claim(&new).await?;
     let is_new = kept.key_id == new.key_id;
+    app.figures.asked(is_new);
     tracing::info!(content_id, key_id = kept.key_id, is_new, "content key given out");
     let SealedKey { key_id, content_id, time_created, .. } = kept;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };

@@ -42,7 +42,9 @@ pub(crate) async fn handle(
     let parameters = parameters.map_err(|_| no_key())?;
     let named = parameters.iter().find(|(name, _)| *name == "id").map(|(_, text)| text);
     let key_id = named.filter(|text| is_key_id(text));
-    let sealed = app.keys.load(key_id.ok_or_else(no_key)?).await?.ok_or_else(no_key)?;
+    let sealed = app.keys.load(key_id.ok_or_else(no_key)?).await?;
+    app.figures.looked_up(sealed.is_some());
+    let sealed = sealed.ok_or_else(no_key)?;
     let key = sealed.open(&app.master_key).map_err(|error| Refusal::Cipher(chain(&error)))?;
     tracing::info!(key_id = sealed.key_id, content_id = sealed.content_id, "content key read");
     let answer = ContentKey {

@@ -19,6 +19,7 @@ fn launcher(folder: &std::path::Path) -> Arc<Launcher> {
         rtmp_bind: "127.0.0.1".into(),
         public_host: "127.0.0.1".into(),
         time_url: None,
+        figures: crate::figures::Figures::default(),
     })
 }
 

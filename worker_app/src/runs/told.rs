@@ -1,0 +1,101 @@
+//! The live runs as metrics: what their transcoders last said, labelled by job.
+//!
+//! A transcoder has no port of its own, so its worker speaks for it. A run that ended is told no more. Two
+//! runs of one job can live side by side for a moment, when the worker gets a job back that it
+//! has just been told to abandon: then only the newer one is told, and no series is told twice.
+
+use std::collections::BTreeMap;
+
+use ez_domain::id::JobId;
+use ez_domain::lifecycle::RunState;
+use ez_service::metrics::Facts;
+
+use super::Runs;
+use super::supervisor::Seen;
+
+/// What is told of a run: name, meaning, and where it stands.
+type Gauge = (&'static str, &'static str, fn(&Seen) -> f64);
+/// The same for what only grows in the life of a transcoder process.
+type Count = (&'static str, &'static str, fn(&Seen) -> u64);
+
+const GAUGES: [Gauge; 7] = [
+    ("input_fps", "Frame rate of the contribution", |seen| seen.statistics.video_fps),
+    ("input_bits_per_second", "Bit rate of the contribution", |seen| {
+        number(seen.statistics.ingress_kbps.saturating_mul(1000))
+    }),
+    ("input_gop_seconds", "Distance of the contribution's key frames", |seen| {
+        seen.statistics.key_frame_interval_seconds
+    }),
+    ("encode_speed_ratio", "Speed of the encoder against real time; below 1 it falls behind", |seen| {
+        seen.statistics.encode_speed
+    }),
+    ("upload_queue_length", "Segments that wait for the object store", |seen| {
+        number(seen.statistics.upload_backlog)
+    }),
+    ("newest_segment_age_seconds", "Age of the newest published segment", |seen| {
+        seen.statistics.newest_segment_age_seconds
+    }),
+    ("run_connected", "Whether the run's transcoder is connected to this worker_app", |seen| {
+        if seen.connected { 1.0 } else { 0.0 }
+    }),
+];
+
+const COUNTS: [Count; 6] = [
+    ("input_bytes", "Bytes received from publishers", |seen| seen.statistics.bytes_ingested),
+    ("encode_frames_dropped", "Frames left out to keep the constant rate", |seen| {
+        seen.statistics.dropped_frames
+    }),
+    ("encode_frames_duplicated", "Frames repeated to keep the constant rate", |seen| {
+        seen.statistics.duplicated_frames
+    }),
+    ("run_up_seconds", "Time that the run's transcoder is up", |seen| seen.statistics.up_seconds),
+    ("run_active_seconds", "Time that the run had a publisher", |seen| seen.statistics.active_seconds),
+    ("run_restarts", "Restarts of the run's transcoder on the spot", |seen| u64::from(seen.restarts)),
+];
+
+const STATES: [&str; 5] = ["starting", "listening", "streaming", "interrupted", "stopping"];
+
+impl Runs {
+    /// Adds the live runs.
+    pub(crate) fn tell(&self, facts: &mut Facts) {
+        let live = self.live();
+        let in_state = |name: &str| live.values().filter(|seen| state_name(seen) == Some(name)).count();
+        let states =
+            STATES.map(|name| ([("state", name)], number(u64::try_from(in_state(name)).unwrap_or(0))));
+        facts.gauge("host_runs", "Live runs on this worker, by state", states);
+        for (name, help, figure) in GAUGES {
+            facts.gauge(name, help, live.iter().map(|(job, seen)| (of(*job), figure(seen))));
+        }
+        for (name, help, figure) in COUNTS {
+            facts.counter(name, help, live.iter().map(|(job, seen)| (of(*job), figure(seen))));
+        }
+    }
+
+    fn live(&self) -> BTreeMap<JobId, Seen> {
+        let table = self.table();
+        // In the order of epochs, so the newest run of a job stays.
+        let all = table.entries.iter().map(|(id, entry)| (id.job, entry.seen.borrow().clone()));
+        all.filter(|(_, seen)| !seen.has_ended()).collect()
+    }
+}
+
+fn of(job: JobId) -> [(&'static str, String); 1] {
+    [("job_id", job.to_string())]
+}
+
+const fn state_name(seen: &Seen) -> Option<&'static str> {
+    match seen.state {
+        RunState::Starting => Some("starting"),
+        RunState::Listening { .. } => Some("listening"),
+        RunState::Streaming { .. } => Some("streaming"),
+        RunState::Interrupted { .. } => Some("interrupted"),
+        RunState::Stopping => Some("stopping"),
+        RunState::Exited { .. } => None,
+    }
+}
+
+/// Counts here are far below the 2^53 up to which this is exact.
+#[expect(clippy::cast_precision_loss, reason = "see above")]
+const fn number(count: u64) -> f64 {
+    count as f64
+}
