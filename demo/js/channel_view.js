@@ -76,6 +76,8 @@ export class ChannelView {
     setText(this.summary, summary(job));
     this.stop.hidden = canResume(job);
     this.resume.hidden = !canResume(job);
+    // A channel that runs is stopped first: the API deletes no other.
+    this.remove.hidden = !canResume(job) && !this.deleting;
     this.stop.disabled = !canStop(job);
     this.remove.disabled = this.deleting;
     this.player.update(job);
@@ -100,10 +102,9 @@ export class ChannelView {
   }
 
   async #delete() {
-    const onAir = this.#job !== null && canStop(this.#job);
     const done = await confirmAnd({
       title: `Delete channel ${shortId(this.id)}?`,
-      text: `${onAir ? "It is running: viewers lose it at once. " : ""}Its address and stream key end, and its media is removed from the bucket. This cannot be undone.`,
+      text: "Its address and stream key end, and its media is removed from the bucket. This cannot be undone.",
       yes: "Delete channel",
       act: () => deleteJob(this.id),
     });

@@ -2,6 +2,7 @@
 
 import { el, onChange, setChildren } from "./dom.js";
 import { clock } from "./format.js";
+import { phaseWords, sentence } from "./words.js";
 
 /** Enough to see what led here; the API keeps the rest. */
 const SHOWN = 40;
@@ -24,12 +25,13 @@ export class EventsView {
 
 /** @param {JobEvent} event */
 function timeOf(event) {
-  return String(event.at ?? event.time ?? "");
+  return String(event.at ?? "");
 }
 
 /** @param {JobEvent} event */
 function eventItem(event) {
-  const kind = String(event.kind ?? event.phase ?? "event").replaceAll("_", " ");
-  const detail = String(event.detail ?? event.reason ?? "");
-  return el("li", {}, el("time", { datetime: timeOf(event) }, clock(timeOf(event))), el("span", { class: "event-kind" }, kind), el("span", { class: "event-detail" }, detail));
+  // The same word as everywhere else on the page.
+  const { word, tone } = phaseWords({ Id: "", Phase: /** @type {import("./types.js").Phase} */ (event.phase ?? "") });
+  const reason = sentence(event.reason ?? "");
+  return el("li", {}, el("time", { datetime: timeOf(event) }, clock(timeOf(event))), el("span", { class: "event-phase", data: { tone } }, word), el("span", { class: "event-detail" }, event.fault ? `${reason} (${event.fault})` : reason));
 }

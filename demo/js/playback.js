@@ -105,11 +105,13 @@ export class Playback {
     if (!player?.getAssetUri?.()) return;
     const stats = player.getStats();
     const live = player.isLive();
+    // What the manifest says of it; the player's own figure is many times that while it catches up.
+    const chosen = player.getVariantTracks().find((/** @type {any} */ track) => track.active);
     this.listener.onFigures({
       latency: live && Number.isFinite(stats.liveLatency) && stats.liveLatency > 0 ? stats.liveLatency : null,
       width: this.video.videoWidth,
       height: this.video.videoHeight,
-      kbps: Number.isFinite(stats.streamBandwidth) ? stats.streamBandwidth / 1000 : null,
+      kbps: chosen ? chosen.bandwidth / 1000 : null,
       live,
     });
     const time = this.video.currentTime;

@@ -79,13 +79,11 @@
  */
 
 /**
- * @typedef {object} JobEvent One entry of a channel's history. The API may name the fields either way.
+ * @typedef {object} JobEvent One entry of a channel's history.
  * @property {string} [at]
- * @property {string} [time]
- * @property {string} [kind]
- * @property {string} [phase]
- * @property {string} [detail]
+ * @property {string} [phase] That was entered.
  * @property {string} [reason]
+ * @property {string|null} [fault] Who has to act.
  */
 
 /**

@@ -38,9 +38,15 @@ export function phaseWords(job) {
   return PHASES[phase] ?? { word: phase, tone: "busy", says: "" };
 }
 
+/** The API's words as they stand on a page: it writes them to go on after a colon. @param {string} words */
+export function sentence(words) {
+  const trimmed = words.trim();
+  return trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
+}
+
 /** The API's own reason, or the words for the phase. @param {import("./types.js").LiveJob} job */
 export function reasonOf(job) {
-  return job.Reason?.trim() || phaseWords(job).says;
+  return sentence(job.Reason ?? "") || phaseWords(job).says;
 }
 
 /** Whether stopping makes sense. @param {import("./types.js").LiveJob} job */

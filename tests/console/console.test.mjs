@@ -5,6 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { launch, openPage, screenshot } from "./browser.mjs";
 import { startMedia } from "./media.mjs";
 import { MockServer } from "./mock_server.mjs";
+import { forgetPictures, says, waitForMovingPicture } from "./page.mjs";
 
 /** @type {Awaited<ReturnType<typeof startMedia>>} */ let media;
 /** @type {MockServer} */ let mock;
@@ -19,33 +20,6 @@ const field = (name) => page.locator(`[data-field="${name}"]`);
 const state = () => page.locator(".page-head .state");
 const clipboard = () => page.evaluate(() => navigator.clipboard.readText());
 const click = (name) => page.getByRole("button", { name, exact: true }).click();
-
-async function says(locator, text) {
-  await locator.filter({ hasText: text }).first().waitFor();
-}
-
-/** Waits until the picture really changes: frames are read back, so a black or frozen player does not pass. */
-async function waitForMovingPicture(on = page) {
-  await on.waitForFunction(() => {
-    const video = document.querySelector("video");
-    if (!video || video.videoWidth === 0 || video.currentTime === 0) return false;
-    const canvas = document.createElement("canvas");
-    canvas.width = 64;
-    canvas.height = 36;
-    const pen = canvas.getContext("2d");
-    pen.drawImage(video, 0, 0, 64, 36);
-    const pixels = pen.getImageData(0, 0, 64, 36).data;
-    const seen = (globalThis.framesSeen ??= new Set());
-    let sum = 0;
-    let spread = 0;
-    for (let i = 0; i < pixels.length; i += 4) {
-      sum = (sum * 31 + pixels[i] * 7 + pixels[i + 1] * 3 + pixels[i + 2]) >>> 0;
-      spread = Math.max(spread, Math.abs(pixels[i] - pixels[0]));
-    }
-    if (spread > 40) seen.add(sum);
-    return seen.size >= 5;
-  }, null, { polling: 150 });
-}
 
 before(async () => {
   media = await startMedia();
@@ -190,7 +164,7 @@ describe("console", { concurrency: 1 }, () => {
     assert.equal(await page.evaluate(() => "shaka" in globalThis), false, "the player is loaded before it is needed");
     mock.publish(id);
     await says(state(), "Live");
-    await waitForMovingPicture();
+    await waitForMovingPicture(page);
     await page.locator(".veil").waitFor({ state: "hidden" });
     await page.waitForFunction(() => /^\d+\.\d s$/.test(document.querySelector('[data-figure="latency"]').textContent));
     assert.match(await page.locator('[data-figure="resolution"]').textContent(), /^(640 × 360|320 × 180)$/);
@@ -200,11 +174,11 @@ describe("console", { concurrency: 1 }, () => {
   });
 
   test("DASH plays as well", async () => {
-    await page.evaluate(() => globalThis.framesSeen.clear());
+    await forgetPictures(page);
     const manifest = page.waitForRequest(/master\.mpd/);
     await click("DASH");
     await manifest;
-    await waitForMovingPicture();
+    await waitForMovingPicture(page);
     await page.locator(".veil").waitFor({ state: "hidden" });
     await page.waitForFunction(() => /^\d+\.\d s$/.test(document.querySelector('[data-figure="latency"]').textContent));
   });
@@ -224,7 +198,7 @@ describe("console", { concurrency: 1 }, () => {
     await says(page.locator(".channel", { hasText: "5b1e77aa" }), "Encoding falls behind");
     await says(page.locator(".channel", { hasText: "c07d2be4" }), "Publisher closed the connection");
     await says(page.locator(".channel", { hasText: "e9920f13" }), "Failed");
-    await waitForMovingPicture();
+    await waitForMovingPicture(page);
     await screenshot(page, "light-live", { fullPage: true });
   });
 
@@ -234,7 +208,7 @@ describe("console", { concurrency: 1 }, () => {
       await says(page.locator(".findings"), words);
     }
     await says(page.locator(".health-word"), "Needs you now");
-    await waitForMovingPicture();
+    await waitForMovingPicture(page);
     await screenshot(page, "light-trouble");
     await page.locator(".channel", { hasText: "e9920f13" }).click();
     await says(page.locator(".findings"), "The channel gave up: ffmpeg ended with code 187 (encoder)");
@@ -275,14 +249,18 @@ describe("console", { concurrency: 1 }, () => {
   });
 
   test("events are listed newest first", async () => {
-    await says(page.locator(".events li").first(), "streaming");
-    await says(page.locator(".events li").last(), "created");
+    const told = async (item) => (await item.locator("span").allTextContents()).join(": ");
+    assert.equal(await told(page.locator(".events li").first()), "Live: Media is being published");
+    assert.equal(await told(page.locator(".events li").last()), "Queued: Created");
   });
 
   test("Stop and Resume", async () => {
+    assert.equal(await page.getByRole("button", { name: "Delete", exact: true }).isVisible(), false, "a channel that runs cannot be deleted");
     await click("Stop");
-    await says(state(), "Stopped");
+    await says(state(), "Stopping");
     assert.equal(mock.calls.at(-1).call, `PUT /jobs/${id}/stop`);
+    mock.finishStop(id);
+    await says(state(), "Stopped");
     await says(page.locator(".veil"), "Stopped");
     await says(field("server"), "Appears after Resume");
     await screenshot(page, "light-stopped");
@@ -292,8 +270,8 @@ describe("console", { concurrency: 1 }, () => {
     mock.listen(id);
     mock.publish(id);
     await says(state(), "Live");
-    await page.evaluate(() => globalThis.framesSeen?.clear());
-    await waitForMovingPicture();
+    await forgetPictures(page);
+    await waitForMovingPicture(page);
   });
 
   test("dark", async () => {
@@ -337,20 +315,23 @@ describe("console", { concurrency: 1 }, () => {
 
   test("the keyboard reaches everything, and Enter works", async () => {
     await page.goto(`${mock.origin}/#/channels/${id}`);
-    await waitForMovingPicture();
+    await waitForMovingPicture(page);
     await page.evaluate(() => document.activeElement instanceof HTMLElement && document.activeElement.blur());
     const visited = [];
     for (let press = 0; press < 60; press += 1) {
       await page.keyboard.press("Tab");
       visited.push(await page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? document.activeElement?.textContent?.trim() ?? ""));
     }
-    for (const name of ["Stop", "Delete", "DASH", "Quality", "Copy server", "Show the stream key", "OBS", "Copy job id"]) {
+    for (const name of ["Stop", "DASH", "Quality", "Copy server", "Show the stream key", "OBS", "Copy job id"]) {
       assert.ok(visited.includes(name), `Tab never reached "${name}": ${visited.join(" | ")}`);
     }
   });
 
   test("Delete asks first; Cancel and Escape keep the channel", async () => {
     const dialog = page.getByRole("dialog");
+    await click("Stop");
+    await says(state(), "Stopping");
+    mock.finishStop(id);
     await click("Delete");
     await says(dialog, "This cannot be undone");
     await screenshot(page, "light-delete");

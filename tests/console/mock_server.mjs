@@ -82,15 +82,17 @@ export class MockServer {
       Delete: false,
     };
     this.jobs.set(id, { job, events: [], since: 0 });
-    this.#note(id, "created", "Waiting for a worker");
+    this.#enter(id, "created", "pending", "created");
     return job;
   }
 
   /** A worker listens. */
   listen(id) {
     const { job } = this.jobs.get(id);
-    Object.assign(job, { State: "running", Phase: "listening", Epoch: job.Epoch + 1, Assigned_worker_id: "worker-7f31", RtmpIngestUrl: `rtmp://203.0.113.7:1936/live/${job.StreamKey}` });
-    this.#note(id, "listening", "Worker worker-7f31 listens on port 1936");
+    Object.assign(job, { Epoch: job.Epoch + 1, Assigned_worker_id: "worker-7f31" });
+    this.#enter(id, "created", "assigned", "a worker was chosen");
+    job.RtmpIngestUrl = `rtmp://203.0.113.7:1936/live/${job.StreamKey}`;
+    this.#enter(id, "running", "listening", "waiting for a publisher");
   }
 
   /** A publisher sends and the first segment is stored. */
@@ -98,8 +100,14 @@ export class MockServer {
     const entry = this.jobs.get(id);
     entry.since = Date.now();
     entry.overrides = statistics;
-    Object.assign(entry.job, { State: "streaming", Phase: "streaming" });
-    this.#note(id, "streaming", "Publisher connected; first segment stored");
+    this.#enter(id, "running", "listening", "media comes in: the first segment is on its way");
+    this.#enter(id, "streaming", "streaming", "media is being published");
+  }
+
+  /** The last segments are stored. */
+  finishStop(id) {
+    Object.assign(this.jobs.get(id).job, { Stop: false, RtmpIngestUrl: "", Assigned_worker_id: "" });
+    this.#enter(id, "stopped", "stopped", "stopped by the user");
   }
 
   finishDelete(id) {
@@ -110,8 +118,10 @@ export class MockServer {
     Object.assign(this.jobs.get(id).job, fields);
   }
 
-  #note(id, kind, detail) {
-    this.jobs.get(id).events.push({ at: new Date().toISOString(), kind, detail });
+  #enter(id, state, phase, reason, fault = null) {
+    const { job, events } = this.jobs.get(id);
+    Object.assign(job, { State: state, Phase: phase, Reason: reason });
+    events.push({ at: new Date().toISOString(), phase, reason, fault });
   }
 
   #figures(entry) {
@@ -155,24 +165,26 @@ export class MockServer {
     if (request.method !== "GET") this.calls.push({ call: `${request.method} ${url.pathname}`, body });
     if (!id) return request.method === "POST" ? this.#create(body, response) : this.#list(url, response);
     const entry = this.jobs.get(id);
-    if (!entry) return problem(response, 404, "No such job", `Non-existent job id: ${id}`);
+    if (!entry) return problem(response, 404, "The job does not exist", `there is no job ${id}; GET /jobs lists those there are`);
     switch (`${request.method} ${verb ?? ""}`) {
       case "GET ":
         return json(response, 200, this.#shown(entry, { whole: true }));
       case "GET events":
         return this.features.events ? json(response, 200, entry.events) : problem(response, 404, "Not found", "");
       case "PUT stop":
-        Object.assign(entry.job, { State: "stopped", Phase: "stopped", Reason: "Stopped by the user", RtmpIngestUrl: "", Assigned_worker_id: "" });
-        this.#note(id, "stopped", "Stopped by the user");
-        return void response.writeHead(202).end();
+        // The tail is being uploaded until `finishStop`.
+        entry.job.Stop = true;
+        this.#enter(id, "running", "stopping", "stopped by the user");
+        return json(response, 202, this.#shown(entry, { whole: true }));
       case "PUT resume":
-        Object.assign(entry.job, { State: "created", Phase: "pending", Reason: "" });
-        this.#note(id, "resumed", "Waiting for a worker");
-        return void response.writeHead(202).end();
+        this.#enter(id, "created", "pending", "resumed by the user");
+        return json(response, 202, this.#shown(entry, { whole: true }));
       case "DELETE ":
+        if (!["stopped", "failed"].includes(entry.job.Phase)) return problem(response, 409, "The job does not allow this now", `the job is ${entry.job.Phase}: stop it first (PUT /jobs/{id}/stop), then delete it`);
         // Removing the media takes a while: the job is listed until `finishDelete`.
         entry.job.Delete = true;
-        return void response.writeHead(202).end();
+        this.#enter(id, "stopped", "deleting", "deleted by the user");
+        return json(response, 202, this.#shown(entry, { whole: true }));
       default:
         return problem(response, 405, "Method not allowed", "");
     }
@@ -189,7 +201,7 @@ export class MockServer {
   #create(body, response) {
     const spec = JSON.parse(body);
     const errors = faultsOf(spec);
-    if (errors.length) return json(response, 400, { title: "The specification has faults", detail: "Nothing was created", status: 400, errors }, { "Content-Type": "application/problem+json" });
+    if (errors.length) return json(response, 400, { title: "The job specification is not valid", detail: `${errors.length} faults; each is listed in errors with its place`, status: 400, errors }, { "Content-Type": "application/problem+json" });
     if (spec.Api_test) return void response.writeHead(200, { "Content-Type": "text/plain" }).end(warningsOf(spec));
     return json(response, 201, this.add(spec));
   }

@@ -3,5 +3,7 @@
 //! The services are the real programs of this build, started by the launcher that `script/up` uses.
 
 pub mod browser;
+pub mod chaos;
+pub mod console;
 pub mod installation;
 pub mod mpd;

@@ -24,8 +24,9 @@ pub struct Stored {
     pub job: Job,
     /// Raised by each commit; a commit names the version it replaces.
     pub version: u64,
-    /// The latest figures of the present run as JSON text (`ez_api::job::Statistics`) with the time
-    /// they came in; kept beside the record because they change every second.
+    /// The latest figures of the present run, or of the last one when there is none, as JSON text
+    /// (`ez_api::job::Statistics`) with the time they came in; kept beside the record because they
+    /// change every second.
     pub statistics: Option<(Timestamp, String)>,
     /// The store's clock when it was read.
     pub now: Timestamp,

@@ -125,7 +125,8 @@ impl Meter {
         let inside = self.buckets.iter().filter(|(began, _)| now.saturating_sub(*began) <= WINDOW);
         let bytes: u64 = inside.map(|(_, bytes)| *bytes).fold(0, u64::saturating_add);
         let since = self.began.map_or(0, |began| now.saturating_sub(began));
-        let ms = u64::try_from(since.clamp(BUCKET, WINDOW) / MS).unwrap_or(1);
+        // Over less than a second, the first key frame alone would look like many times the rate.
+        let ms = u64::try_from(since.clamp(SECOND, WINDOW) / MS).unwrap_or(1);
         bytes.saturating_mul(8000) / ms
     }
 
@@ -178,6 +179,16 @@ mod tests {
         assert!((meter.frames_per_second().unwrap() - 25.0).abs() < 0.01);
         assert_eq!(meter.key_interval, Some(2 * SECOND));
         assert_eq!(meter.bits_per_second(9 * SECOND), 0, "after a silence");
+    }
+
+    #[test]
+    fn the_first_key_frame_is_no_burst() {
+        let mut meter = Meter::default();
+        for frame in 0..50 {
+            meter.bytes(if frame == 0 { 100_000 } else { 10_000 }, frame * SECOND / 25);
+            let rate = meter.bits_per_second(frame * SECOND / 25);
+            assert!((800_000..=2_800_000).contains(&rate), "{rate} at frame {frame}");
+        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //!
 //! `tests/data/ffmpeg.rtmp` is what ffmpeg 8.1 sent to this listener in one second of
 //! `-c:v libx264 -c:a aac -f flv rtmp://127.0.0.1/live/KEY`, recorded by a TCP proxy.
+//! `tests/data/obs.rtmp` is what OBS Studio 29.0.2 sent in three seconds between Start and Stop
+//! Streaming: 160x90 at 30 frames per second, x264 and AAC, recorded in the same way.
 
 use bytes::Bytes;
 use ez_contribution::flv::Kind;
@@ -12,12 +14,15 @@ use super::*;
 use crate::wire::{self, Outgoing};
 
 const CAPTURE: &[u8] = include_bytes!("../../tests/data/ffmpeg.rtmp");
+const OBS_CAPTURE: &[u8] = include_bytes!("../../tests/data/obs.rtmp");
+/// The key that OBS was given.
+const OBS_KEY: &str = "a7ec5b4ca003769f76954586f1ba4558";
 
 fn session() -> Session {
     Session::new(MessageLimits::UNAUTHENTICATED, MessageLimits::PUBLISHING)
 }
 
-/// What came of a whole connection's bytes, when every publish with the key `KEY` is let in.
+/// What came of a whole connection's bytes, when publishes with `KEY` and `OBS_KEY` are let in.
 #[derive(Debug, Default)]
 struct Outcome {
     tags: Vec<Tag>,
@@ -41,7 +46,7 @@ fn run(bytes: &[u8], piece: usize) -> Outcome {
             match step {
                 Ok(Some(Step::Publish(name))) => {
                     match name.stream_key.as_str() {
-                        "KEY" => session.accept_publish(),
+                        "KEY" | OBS_KEY => session.accept_publish(),
                         _ => session.refuse_publish("no"),
                     }
                     outcome.name = Some(name);
@@ -80,6 +85,20 @@ fn the_capture_of_a_real_encoder_is_understood_in_any_slices() {
         let pieces = run(CAPTURE, piece);
         assert_eq!(pieces.tags, whole.tags, "in pieces of {piece}");
         assert!(pieces.unpublished);
+    }
+}
+
+#[test]
+fn the_capture_of_obs_is_understood_in_any_slices() {
+    let whole = run(OBS_CAPTURE, OBS_CAPTURE.len());
+    assert_eq!(whole.error, None);
+    assert_eq!(whole.name.as_ref().map(|name| (&*name.app, &*name.stream_key)), Some(("live", OBS_KEY)));
+    assert_eq!(count(&whole.tags, Kind::Video), 1 + 83, "configuration, pictures; no end of sequence");
+    assert_eq!(whole.tags.iter().filter(|tag| tag.body.starts_with(b"\x17\x00")).count(), 1);
+    assert!(whole.tags[0].body.starts_with(b"\x02\x00\x0aonMetaData"), "{:?}", whole.tags[0]);
+    assert!(whole.unpublished);
+    for piece in [1, 127, 1537] {
+        assert_eq!(run(OBS_CAPTURE, piece).tags, whole.tags, "in pieces of {piece}");
     }
 }
 

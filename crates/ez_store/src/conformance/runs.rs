@@ -1,10 +1,13 @@
 //! Capacity, placement guards and figures.
 
 use ez_domain::id::{Epoch, Incarnation, WorkerId};
+use ez_domain::job::Phase;
 use futures::future::join;
 use uuid::Uuid;
 
-use super::fixture::{COST, ended, job_id, loaded, placed, queued, registered, running, the_worker, worker};
+use super::fixture::{
+    COST, changed, ended, job_id, loaded, placed, queued, registered, running, the_worker, worker,
+};
 use super::{LIFE, WORKER};
 use crate::store::{CommitGuard, Store};
 
@@ -96,7 +99,7 @@ pub async fn capacity_follows_the_runs(store: &dyn Store) {
     assert_eq!((worker.load_millicores, worker.runs), (0, vec![]));
 }
 
-/// Figures of an older or unknown run are dropped, and none outlives its run.
+/// Figures of an older or unknown run are dropped; those of the last run stay until the next begins.
 pub async fn figures_belong_to_the_present_run(store: &dyn Store) {
     let (job, epoch) = running(store, 1, WORKER, LIFE).await;
     let id = job.job.id;
@@ -114,8 +117,10 @@ pub async fn figures_belong_to_the_present_run(store: &dyn Store) {
         Some(&json)
     );
     ended(store, id).await;
-    assert_eq!(figures().await, None);
     put(epoch, "too late").await;
-    assert_eq!(figures().await, None);
+    assert_eq!(figures().await.expect("the last run's figures").1, json);
+    changed(store, id, |job| job.phase = Phase::Pending { since: job.created_at, waiting_for: None }).await;
+    assert!(place(store, 1, CommitGuard::Version).await);
+    assert_eq!(figures().await, None, "the next run has none yet");
     store.put_statistics(job_id(9), epoch, "of nobody").await.expect("put");
 }

@@ -44,9 +44,10 @@ local apply = {
     end
     redis.call('HDEL', runs, id)
     redis.call('ZREM', leases, id)
-    redis.call('HDEL', job_stats, id)
   end,
+  -- The figures of the run before stay until here: a stopped job still shows its totals.
   run_began = function(id, key, worker, millicores, run, lease_ms)
+    redis.call('HDEL', job_stats, id)
     redis.call('SADD', KEYS[EXTRA + key], id)
     redis.call('HINCRBY', worker_loads, worker, millicores)
     redis.call('HSET', runs, id, run)

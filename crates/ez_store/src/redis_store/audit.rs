@@ -142,10 +142,12 @@ fn expected(jobs: &[Job]) -> Indexes {
             | Phase::Stopped { .. }
             | Phase::Failed { .. } => {}
         }
+        if job.last_epoch > Epoch::new(0) {
+            put("job_stats", id.to_string());
+        }
         if let Some(run) = job.phase.run() {
             put("runs", format!("{id} {}", run_text(run)));
             put("leases", id.to_string());
-            put("job_stats", id.to_string());
             put(&format!("{}{}", WORKER_JOBS.name, run.worker), id.to_string());
             *loads.entry(run.worker.to_string()).or_default() += u64::from(job.cost_millicores);
         }
@@ -172,7 +174,7 @@ fn differences(expected: &Indexes, actual: &Indexes) -> Vec<String> {
         } else {
             held.clone()
         };
-        // A run may have no figures yet.
+        // A run may have no figures yet, and a new job had no run.
         let lacking = wanted.difference(&held).filter(|_| name != "job_stats");
         found.extend(lacking.map(|entry| format!("{name} lacks {entry}")));
         // The epochs of removed jobs are kept.

@@ -17,9 +17,9 @@ pub(super) fn stored(now: u64, raw: &RawRecord) -> Result<Stored, StoreError> {
     let (id, version, record, figures) = raw;
     let job: Job = serde_json::from_str(record)
         .map_err(|source| StoreError::Damaged { key: format!("{id} in jobs"), source })?;
-    let present = job.phase.run().map(|run| run.epoch);
+    let latest = job.phase.run().map_or(job.last_epoch, |run| run.epoch);
     let statistics = split_figures(figures)
-        .filter(|(epoch, ..)| present == Some(*epoch))
+        .filter(|(epoch, ..)| *epoch == latest)
         .map(|(_, received, json)| (received, json.to_owned()));
     Ok(Stored { job, version: *version, statistics, now: Timestamp::from_millis(now) })
 }
