@@ -2,11 +2,14 @@
 //!
 //! A port is given out only after it could be bound, so ports that other programs hold are passed
 //! over. The search goes on from the last one given out: an encoder that still pushes to a run that
-//! ended should not hit the next run.
+//! ended should not hit the next run. A job that comes back gets the port it had, if that is free:
+//! its encoder, which knows the old address and keeps trying, is then let in again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ez_domain::id::JobId;
 
 /// The pool.
 #[derive(Debug, Clone)]
@@ -20,6 +23,8 @@ pub(crate) struct PortPool {
 #[derive(Debug, Default)]
 struct Book {
     held: BTreeSet<u16>,
+    /// Whose run had a port last.
+    last: BTreeMap<u16, JobId>,
     next: u16,
 }
 
@@ -53,9 +58,10 @@ impl PortPool {
         Self { host: host.to_owned(), base, count, book: Arc::default() }
     }
 
-    /// Takes a free port; `wish` is tried first.
-    pub(crate) fn lease(&self, wish: Option<u16>) -> Result<PortLease, NoPort> {
+    /// Takes a free port for a run of `job`; `wish` is tried first, without one the port of its last run.
+    pub(crate) fn lease(&self, job: JobId, wish: Option<u16>) -> Result<PortLease, NoPort> {
         let mut book = open(&self.book);
+        let wish = wish.or_else(|| book.last.iter().find(|(_, last)| **last == job).map(|(port, _)| *port));
         let (mut held, mut foreign) = (0, 0);
         let wish = wish.and_then(|port| port.checked_sub(self.base)).filter(|&offset| offset < self.count);
         let turn = (0..self.count)
@@ -71,6 +77,8 @@ impl PortPool {
                 foreign += 1;
             } else {
                 book.held.insert(port);
+                book.last.retain(|_, last| *last != job);
+                book.last.insert(port, job);
                 book.next = (offset + 1) % self.count;
                 return Ok(PortLease { port, book: Arc::clone(&self.book) });
             }
@@ -115,22 +123,40 @@ mod tests {
             .unwrap()
     }
 
+    fn job(number: u128) -> JobId {
+        JobId::from_uuid(uuid::Uuid::from_u128(number))
+    }
+
+    #[test]
+    fn a_job_gets_its_port_back_unless_another_holds_it() {
+        let base = free_base(3);
+        let pool = PortPool::new("127.0.0.1", base, 3);
+        let port_of = |number| pool.lease(job(number), None).unwrap();
+        drop(port_of(1));
+        assert_eq!(port_of(2).port(), base + 1);
+        assert_eq!(port_of(1).port(), base);
+        let taken = (port_of(3), port_of(4), port_of(5));
+        assert_eq!((taken.0.port(), taken.1.port(), taken.2.port()), (base + 1, base + 2, base));
+        drop(taken.1);
+        assert_eq!(port_of(1).port(), base + 2, "its own is held");
+    }
+
     #[test]
     fn ports_are_passed_on_in_turn_and_come_back() {
         let base = free_base(3);
         let pool = PortPool::new("127.0.0.1", base, 3);
-        let first = pool.lease(None).unwrap();
-        let second = pool.lease(None).unwrap();
+        let first = pool.lease(job(11), None).unwrap();
+        let second = pool.lease(job(12), None).unwrap();
         assert_eq!((first.port(), second.port()), (base, base + 1));
         drop(first);
-        let third = pool.lease(None).unwrap();
+        let third = pool.lease(job(13), None).unwrap();
         assert_eq!(third.port(), base + 2, "not the one that was just given back");
-        let fourth = pool.lease(None).unwrap();
+        let fourth = pool.lease(job(14), None).unwrap();
         assert_eq!(fourth.port(), base);
-        let refusal = pool.lease(None).unwrap_err();
+        let refusal = pool.lease(job(15), None).unwrap_err();
         assert_eq!(refusal, NoPort { first: base, last: base + 2, held: 3, foreign: 0 });
         drop(second);
-        assert_eq!(pool.lease(None).unwrap().port(), base + 1);
+        assert_eq!(pool.lease(job(16), None).unwrap().port(), base + 1);
     }
 
     #[test]
@@ -138,15 +164,23 @@ mod tests {
         let base = free_base(3);
         let stranger = TcpListener::bind(("127.0.0.1", base)).unwrap();
         let pool = PortPool::new("127.0.0.1", base, 3);
-        let first = pool.lease(None).unwrap();
+        let first = pool.lease(job(17), None).unwrap();
         assert_eq!(first.port(), base + 1);
         let adopted = pool.adopt(base + 2);
         assert_eq!(
-            pool.lease(None).unwrap_err(),
+            pool.lease(job(18), None).unwrap_err(),
             NoPort { first: base, last: base + 2, held: 2, foreign: 1 }
         );
         drop((stranger, adopted));
-        assert_eq!(pool.lease(Some(base + 2)).unwrap().port(), base + 2, "a wish is granted when it can be");
-        assert_eq!(pool.lease(Some(7)).unwrap().port(), base, "a wish outside of the pool is no wish");
+        assert_eq!(
+            pool.lease(job(19), Some(base + 2)).unwrap().port(),
+            base + 2,
+            "a wish is granted when it can be"
+        );
+        assert_eq!(
+            pool.lease(job(20), Some(7)).unwrap().port(),
+            base,
+            "a wish outside of the pool is no wish"
+        );
     }
 }

@@ -159,7 +159,7 @@ impl Runs {
     }
 
     fn begin(&self, id: RunId, plan: Plan, wish: Option<u16>) -> Entry {
-        match self.shared.ports.lease(wish) {
+        match self.shared.ports.lease(id.job, wish) {
             Ok(port) => {
                 tracing::info!(run = %id, port = port.port(), "starting a run");
                 self.supervise(id, Some(plan), port, None)
