@@ -60,6 +60,8 @@ function lifeCycle(job, phase) {
       return [{ level: "info", title: "The channel is being deleted", advice: "It leaves the list when its media is gone." }];
     case "stopping":
       return [{ level: "info", title: "The last segments are being uploaded", advice: "The channel stops when all of them are stored." }];
+    case "finishing":
+      return [{ level: "info", title: "The playlists are being ended", advice: "No worker holds the channel, so the scheduler does it. If this lasts, the bucket does not answer." }];
     case "backoff":
       return [failure(job, "Recovering from a failure", "The channel starts again by itself. If it keeps coming back, look at the reason and at the worker's log.")];
     case "failed":

@@ -20,6 +20,7 @@ const WAITING = {
   listening: ["Waiting for your encoder", "Push from OBS or ffmpeg: the picture appears here by itself."],
   backoff: ["Starting again", "The picture comes back by itself once the channel runs."],
   stopping: ["Stopping", "The last segments are being stored."],
+  finishing: ["Stopping", "The playlists are being ended."],
   deleting: ["Deleting", "Its media is being removed."],
   stopped: ["Stopped", "Resume to go on air again: playback address and stream key stay."],
   failed: ["Not running", "See what went wrong beside, then resume."],
@@ -92,7 +93,7 @@ export class PlayerView {
     const phase = phaseOf(job);
     if (phase !== "stopped" && phase !== "failed") this.#wantsRecording = false;
     // While "stopping" the tail is still played; "listening" and "backoff" after air keep what is on the screen.
-    const onAir = phase === "streaming" || phase === "interrupted" || (this.#playback !== null && ["stopping", "listening", "backoff"].includes(phase));
+    const onAir = phase === "streaming" || phase === "interrupted" || (this.#playback !== null && ["stopping", "finishing", "listening", "backoff"].includes(phase));
     const url = onAir || this.#wantsRecording ? (urls[this.#protocol] ?? "") : "";
     if (url !== this.#url) this.#open(url);
     this.#veil(phase, hasRecording(job) && Boolean(urls[this.#protocol]));

@@ -17,6 +17,7 @@ const PHASES = {
   streaming: { word: "Live", tone: "live", says: "On air" },
   interrupted: { word: "Signal lost", tone: "bad", says: "The encoder is gone; viewers see the last picture" },
   stopping: { word: "Stopping", tone: "busy", says: "Finishing the last uploads" },
+  finishing: { word: "Stopping", tone: "busy", says: "Ending the playlists" },
   backoff: { word: "Recovering", tone: "bad", says: "Starting again after a failure" },
   deleting: { word: "Deleting", tone: "busy", says: "Its media is being removed" },
   stopped: { word: "Stopped", tone: "off", says: "Not running" },
@@ -51,7 +52,7 @@ export function reasonOf(job) {
 
 /** Whether stopping makes sense. @param {import("./types.js").LiveJob} job */
 export function canStop(job) {
-  return !["stopped", "failed", "stopping", "deleting"].includes(phaseOf(job));
+  return !["stopped", "failed", "stopping", "finishing", "deleting"].includes(phaseOf(job));
 }
 
 /** Whether resuming (and deleting) makes sense. @param {import("./types.js").LiveJob} job */

@@ -86,7 +86,7 @@ fn tell_jobs(facts: &mut Facts, census: &Census) {
             "Age of the oldest command that no scheduler has taken up; 0 without any",
             age(census.oldest_command),
         ),
-        ("removals_waiting", "Deleted jobs whose media waits to be removed", number(census.removals)),
+        ("chores_waiting", "Jobs whose bucket waits for a chore", number(census.chores)),
         ("runs", "Runs in the whole installation that hold capacity on a worker", number(census.runs)),
         ("lapsed_leases", "Runs in the whole installation whose lease has lapsed", number(census.lapsed)),
     ];

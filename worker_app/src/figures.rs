@@ -60,6 +60,7 @@ impl Figures {
     pub(crate) fn ended(&self, outcome: &RunOutcome) {
         let outcome = match outcome {
             RunOutcome::Stopped => "stopped",
+            RunOutcome::Left => "left",
             RunOutcome::Rejected { .. } => "rejected",
             RunOutcome::Failed { .. } => "failed",
             RunOutcome::Fenced { .. } => "fenced",

@@ -15,9 +15,9 @@ pub use events::{every_answer_of_apply, rivals_never_lose_an_event};
 pub use fixture::{LIFE, WORKER, new_job, until, worker};
 pub use jobs::{
     a_census_counts_what_is_there, a_commit_replaces_one_version_only, a_job_is_created_once,
-    a_removed_job_leaves_its_epoch_behind, deadlines_are_due_when_they_have_passed,
-    listing_goes_from_newest_to_oldest, new_commands_wait_in_the_outbox, queued_jobs_come_oldest_first,
-    buckets_wait_for_their_chore,
+    a_removed_job_leaves_its_epoch_behind, buckets_wait_for_their_chore,
+    deadlines_are_due_when_they_have_passed, listing_goes_from_newest_to_oldest,
+    new_commands_wait_in_the_outbox, queued_jobs_come_oldest_first,
 };
 pub use leases::{
     a_lease_is_renewed_by_its_own_run_only, a_lease_that_was_renewed_meanwhile_saves_the_run,

@@ -116,8 +116,8 @@ pub struct Census {
     pub in_outbox: u64,
     /// Since when the first of them has.
     pub oldest_command: Option<Timestamp>,
-    /// Deleted jobs whose media waits to be removed.
-    pub removals: u64,
+    /// Jobs whose bucket waits for a chore.
+    pub chores: u64,
     /// Runs that hold capacity on a worker.
     pub runs: u64,
     /// Of them, those whose lease has lapsed.

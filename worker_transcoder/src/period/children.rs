@@ -21,7 +21,8 @@ use super::{Event, Setup, feed, fifo, lines};
 
 /// Between two looks for files that the kernel did not report.
 const RESCAN: Duration = Duration::from_secs(2);
-/// How long a child may take to finish what it has, once its input ended.
+/// How long the children may go without a finished file once their input ended. On a busy machine they
+/// may be far behind; as long as files come, they are waited for.
 const FINISH_GRACE: Duration = Duration::from_secs(10);
 
 /// Both processes.
@@ -139,6 +140,7 @@ impl Supervision {
         let mut grace = std::pin::pin!(far_future());
         let mut is_killed = false;
         let mut has_released = false;
+        let patience = FINISH_GRACE.max(Duration::from_secs(self.setup.spec.segment_seconds.into()) * 4);
         while !(ffmpeg_ended && packager_ended) {
             tokio::select! {
                 status = children.ffmpeg.wait(), if !ffmpeg_ended => {
@@ -146,7 +148,7 @@ impl Supervision {
                     self.fifo.release();
                     has_released = true;
                     failure = failure.or_else(|| self.judge(Source::Ffmpeg, status, is_killed));
-                    grace.set(tokio::time::sleep(FINISH_GRACE));
+                    grace.set(tokio::time::sleep(patience));
                 }
                 status = children.packager.wait(), if !packager_ended => {
                     packager_ended = true;
@@ -163,6 +165,9 @@ impl Supervision {
                         rescan.reset_immediately();
                     }
                     let file = watcher.take(&self.setup.folder, &self.layout, path);
+                    if file.is_some() && (ffmpeg_ended || *self.finishing.borrow()) && !is_killed {
+                        grace.set(tokio::time::sleep(patience));
+                    }
                     self.tell(events, file).await;
                 }
                 _ = rescan.tick() => {
@@ -179,7 +184,7 @@ impl Supervision {
                     child::signal_group(&children.packager, Signal::SIGKILL);
                 }
                 Ok(()) = self.finishing.changed(), if !*self.finishing.borrow() => {
-                    grace.set(tokio::time::sleep(FINISH_GRACE));
+                    grace.set(tokio::time::sleep(patience));
                 }
                 () = &mut grace => {
                     tracing::warn!(period = self.setup.local, "children did not end in time and are killed");

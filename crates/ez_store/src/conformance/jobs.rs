@@ -177,7 +177,7 @@ pub async fn a_census_counts_what_is_there(store: &dyn Store) {
     running(store, 3, WORKER, LIFE).await;
     let all = census().await;
     assert_eq!(all.phases, phases(&[("assigned", 1), ("pending", 2)]));
-    assert_eq!((all.jobs, all.queued, all.in_outbox, all.runs, all.removals), (3, 1, 1, 1, 0));
+    assert_eq!((all.jobs, all.queued, all.in_outbox, all.runs, all.chores), (3, 1, 1, 1, 0));
     assert_eq!(all.oldest_queued, Some(queued_since));
     let announced = all.oldest_command.expect("a command in the outbox");
     assert!(waiting.job.created_at <= announced && announced <= all.now, "{all:?}");

@@ -1,5 +1,5 @@
 -- No ARGV. Answers {now, {phase, jobs} of each phase, records, queued, oldest of them, in the outbox, oldest
--- of them, removals, runs, lapsed leases}; an oldest that is not there is ''.
+-- of them, chores, runs, lapsed leases}; an oldest that is not there is ''.
 local function oldest(index)
   return redis.call('ZRANGE', index, 0, 0, 'WITHSCORES')[2] or ''
 end
@@ -19,7 +19,7 @@ return {
   oldest(queued_jobs),
   redis.call('ZCARD', outbox),
   oldest(outbox),
-  redis.call('ZCARD', removals),
+  redis.call('ZCARD', chores),
   redis.call('HLEN', runs),
   redis.call('ZCOUNT', leases, '-inf', now),
 }

@@ -11,8 +11,7 @@ type RawCensus = (u64, Vec<(String, u64)>, u64, u64, String, u64, String, u64, u
 impl RedisStore {
     pub(super) async fn count(&self) -> Result<Census, StoreError> {
         let raw: RawCensus = self.run("count the jobs", &self.inner.scripts.census, &[], &[]).await?;
-        let (now, phases, jobs, queued, oldest_queued, in_outbox, oldest_command, removals, runs, lapsed) =
-            raw;
+        let (now, phases, jobs, queued, oldest_queued, in_outbox, oldest_command, chores, runs, lapsed) = raw;
         let time = |text: String| text.parse().ok().map(Timestamp::from_millis);
         Ok(Census {
             now: Timestamp::from_millis(now),
@@ -22,7 +21,7 @@ impl RedisStore {
             oldest_queued: time(oldest_queued),
             in_outbox,
             oldest_command: time(oldest_command),
-            removals,
+            chores,
             runs,
             lapsed,
         })

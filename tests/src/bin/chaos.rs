@@ -1,0 +1,73 @@
+//! `chaos local [--rounds N] [FAULT ...]`: breaks a channel on this machine again and again, and prints
+//! what its viewers noticed.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "prints its table")]
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use ez_e2e::chaos::fault::Fault;
+use ez_e2e::chaos::report::table;
+use ez_e2e::chaos::round::{self, Outcome};
+use ez_e2e::chaos::session::Session;
+
+/// Rounds of each fault when the command line names no number.
+const ROUNDS: u32 = 20;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(std::env::args().skip(1).collect()).await {
+        Ok(complaints) if complaints.is_empty() => ExitCode::SUCCESS,
+        Ok(complaints) => {
+            for complaint in complaints {
+                eprintln!("{complaint}");
+            }
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Vec<String>) -> Result<Vec<String>> {
+    let mut arguments = arguments.into_iter();
+    match arguments.next().as_deref() {
+        Some("local") => {}
+        _ => bail!("usage: script/chaos local [--rounds N] [FAULT ...]"),
+    }
+    let (mut rounds, mut faults) = (ROUNDS, Vec::new());
+    while let Some(argument) = arguments.next() {
+        if argument == "--rounds" {
+            let number = arguments.next().context("--rounds needs a number")?;
+            rounds = number.parse().with_context(|| format!("--rounds {number}"))?;
+            ensure!((1..=100).contains(&rounds), "between 1 and 100 rounds");
+        } else {
+            faults.push(Fault::named(&argument)?);
+        }
+    }
+    if faults.is_empty() {
+        faults.extend(Fault::ALL);
+    }
+    let (mut outcomes, mut complaints): (Vec<Outcome>, Vec<String>) = (Vec::new(), Vec::new());
+    let mut session = Session::start().await?;
+    for fault in faults {
+        for number in 1..=rounds {
+            let outcome = round::run(&mut session, fault).await.with_context(|| format!("round {number}"))?;
+            let bad = outcome.complaints();
+            println!(
+                "{} {number}/{rounds}: longest wait {:.2} s, {} frames lost ({} in flight){}",
+                fault.name(),
+                outcome.longest_wait.as_secs_f64(),
+                outcome.frames_lost,
+                outcome.in_flight,
+                if bad.is_empty() { "" } else { ", BAD" }
+            );
+            complaints.extend(bad.into_iter().map(|what| format!("{} {number}: {what}", fault.name())));
+            outcomes.push(outcome);
+        }
+    }
+    println!("\n{}", table(&outcomes));
+    Ok(complaints)
+}

@@ -1,0 +1,38 @@
+//! The table of many rounds.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::fault::Fault;
+use super::round::Outcome;
+
+/// One line a fault: rounds, waits, frames, violations.
+pub fn table(outcomes: &[Outcome]) -> String {
+    let mut text = String::from(
+        "| fault | rounds | longest wait for a segment: median | p95 | worst | frames lost | of them in flight | violations |\n\
+         |---|---|---|---|---|---|---|---|\n",
+    );
+    for fault in Fault::ALL {
+        let of: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.fault == fault).collect();
+        if of.is_empty() {
+            continue;
+        }
+        let mut waits: Vec<Duration> = of.iter().map(|outcome| outcome.longest_wait).collect();
+        waits.sort();
+        let at = |percent: usize| waits.get(((waits.len() - 1) * percent).div_ceil(100)).copied();
+        let shown = |wait: Option<Duration>| format!("{:.2} s", wait.unwrap_or_default().as_secs_f64());
+        let lost: usize = of.iter().map(|outcome| outcome.frames_lost).sum();
+        let in_flight: usize = of.iter().map(|outcome| outcome.in_flight).sum();
+        let violations: usize = of.iter().map(|outcome| outcome.violations.len()).sum();
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {} | {lost} | {in_flight} | {violations} |",
+            fault.name(),
+            of.len(),
+            shown(at(50)),
+            shown(at(95)),
+            shown(waits.last().copied()),
+        );
+    }
+    text
+}

@@ -1,0 +1,150 @@
+//! One round: publish, break something, count.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use ez_testkit::media::Media;
+use ez_testkit::media::counter::read_frames;
+use tokio::time::Instant;
+
+use super::fault::Fault;
+use super::session::{FRAMES, Feed, RETURNED, SECONDS, Session};
+
+/// What came of a round.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// What went wrong.
+    pub fault: Fault,
+    /// The longest wait between two segments from the fault on.
+    pub longest_wait: Duration,
+    /// Frames of the publisher that stayed, or of both publishers, that nobody got.
+    pub frames_lost: usize,
+    /// Of those, frames that were on their way when their process died.
+    pub in_flight: usize,
+    /// The numbers of the lost frames, as ranges.
+    pub missing: Vec<(u16, u16)>,
+    /// Rules that were broken.
+    pub violations: Vec<String>,
+}
+
+impl Outcome {
+    /// What is not as it must be.
+    pub fn complaints(&self) -> Vec<String> {
+        let mut found = self.violations.clone();
+        if self.frames_lost > self.in_flight {
+            found.push(format!(
+                "{} frames lost beside {} in flight: {:?}",
+                self.frames_lost, self.in_flight, self.missing
+            ));
+        }
+        let limit = self.fault.longest_wait() + Duration::from_secs(2);
+        if self.longest_wait > limit {
+            found.push(format!("no segment for {:?}, {limit:?} is the limit", self.longest_wait));
+        }
+        found
+    }
+}
+
+/// Publishes one feed, injects the fault in its midst, and reads everything back.
+///
+/// # Errors
+/// When the channel does not go on at all.
+pub async fn run(session: &mut Session, fault: Fault) -> Result<Outcome> {
+    let (before, _) = session.viewer.newest().context("nothing was ever published")?;
+    let broken_before = session.viewer.violations().len();
+    session.publish(Feed::First).await?;
+    let began = Instant::now();
+    session.viewer.until_after(before, 3, Duration::from_secs(30)).await.context("before the fault")?;
+
+    let hit = Instant::now();
+    fault.inject(session).await.with_context(|| format!("inject {}", fault.name()))?;
+    if fault.keeps_publisher() || fault == Fault::PublisherFreezes {
+        session.publisher.wait(Duration::from_secs(u64::from(SECONDS) + 30)).await?;
+    } else {
+        // A killed transcoder ends the publisher's connection.
+        session.publisher.wait(Duration::from_secs(20)).await?;
+        let feed = if fault == Fault::PublisherChanges { Feed::Other } else { Feed::Back };
+        session.publish(feed).await?;
+        session.publisher.wait(Duration::from_secs(30)).await?;
+    }
+    let (last, _) = session.viewer.newest().context("nothing was ever published")?;
+    session.viewer.until_after(last, 3, Duration::from_secs(40)).await.context("after the fault")?;
+
+    let sent = usize::try_from((hit - began).as_millis() * 30 / 1000).unwrap_or(usize::MAX);
+    let numbers = numbers(session, before).await?;
+    let (frames_lost, in_flight) = lost(fault, &numbers, sent);
+    let missing = holes(&numbers);
+    let violations = session.viewer.violations().split_off(broken_before);
+    let longest_wait = session.viewer.longest_wait(hit);
+    Ok(Outcome { fault, longest_wait, frames_lost, in_flight, missing, violations })
+}
+
+/// Every frame number that a viewer of the first rendition got after segment `before`.
+async fn numbers(session: &Session, before: u64) -> Result<BTreeSet<u16>> {
+    let mut frames = Vec::new();
+    for period in session.viewer.media_after(before) {
+        let decoded = read_frames(&Media::bytes(&period)?).await?;
+        anyhow::ensure!(decoded.errors.is_empty(), "a period cannot be decoded: {:?}", decoded.errors);
+        frames.extend(decoded.frames.iter().filter_map(|frame| frame.counter));
+    }
+    // Until this round's publisher came, the last picture of the round before stood.
+    Ok(frames.into_iter().skip_while(|number| *number > FRAMES / 2).collect())
+}
+
+/// Ranges of numbers between 0 and the highest that nobody got.
+fn holes(numbers: &BTreeSet<u16>) -> Vec<(u16, u16)> {
+    let mut next = 0;
+    let mut found = Vec::new();
+    for number in numbers.iter().copied() {
+        if number > next {
+            found.push((next, number - 1));
+        }
+        next = number.saturating_add(1);
+    }
+    found
+}
+
+/// Frames that are missing, and how many of them may be: `sent` frames had left the first publisher
+/// when the fault came.
+fn lost(fault: Fault, numbers: &BTreeSet<u16>, sent: usize) -> (usize, usize) {
+    let count = |range: std::ops::Range<u16>| range.filter(|number| !numbers.contains(number)).count();
+    if fault.keeps_publisher() {
+        return (count(0..FRAMES), 0);
+    }
+    let last = numbers.range(..FRAMES).next_back().copied().unwrap_or(0);
+    let holes = count(0..last);
+    if fault == Fault::PublisherFreezes {
+        // What it sent in a burst after its pause is stale and left out up to a key frame.
+        return (count(0..FRAMES), count(0..FRAMES));
+    }
+    let returned = numbers.range(RETURNED..).next().copied().unwrap_or(RETURNED);
+    let end = RETURNED + if fault == Fault::PublisherChanges { 200 } else { 240 };
+    // From the first key frame of the returner on, which is its first frame.
+    let of_returner = usize::from(returned - RETURNED) + count(returned..end);
+    let tail = sent.saturating_sub(usize::from(last) + 1);
+    let in_flight = if fault == Fault::TranscoderKilled { tail } else { 0 };
+    // The clock of the test and that of the publisher differ by a few frames.
+    let tail = if fault == Fault::TranscoderKilled { tail } else { 0 };
+    (holes + of_returner + tail, in_flight)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hole_is_counted() {
+        let all: BTreeSet<u16> = (0..FRAMES).collect();
+        assert_eq!(lost(Fault::FfmpegKilled, &all, 0), (0, 0));
+        let holed: BTreeSet<u16> =
+            all.iter().copied().filter(|number| !(100..103).contains(number)).collect();
+        assert_eq!(lost(Fault::FfmpegKilled, &holed, 0), (3, 0));
+        assert_eq!(holes(&holed), [(100, 102)]);
+        let returned: BTreeSet<u16> = (0..200).chain(RETURNED..RETURNED + 240).collect();
+        assert_eq!(lost(Fault::PublisherLeaves, &returned, 200), (0, 0));
+        assert_eq!(lost(Fault::TranscoderKilled, &returned, 230), (30, 30));
+        let late: BTreeSet<u16> = (0..200).chain(RETURNED + 5..RETURNED + 240).collect();
+        assert_eq!(lost(Fault::PublisherLeaves, &late, 200), (5, 0));
+    }
+}

@@ -1,0 +1,127 @@
+//! One channel on a whole installation, with its publisher and its viewer.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use ez_testkit::media::publisher::{Publisher, Repeat};
+use ez_testkit::media::source::{Contribution, FrameRate, Sound};
+use serde_json::json;
+
+use super::viewer::Viewer;
+use crate::installation::{Installation, text};
+
+/// Length of what a publisher sends in one round.
+pub const SECONDS: u32 = 18;
+/// Frames of it.
+pub const FRAMES: u16 = 18 * 30;
+/// Number of the first frame that comes after a publisher was away.
+pub const RETURNED: u16 = 20_000;
+
+/// A channel under test.
+pub struct Session {
+    /// The installation.
+    pub installation: Installation,
+    /// The job.
+    pub id: String,
+    /// URL of the multivariant playlist.
+    pub hls: String,
+    /// URL of the MPD.
+    pub dash: String,
+    /// Who publishes at the moment.
+    pub publisher: Publisher,
+    /// Who watches.
+    pub viewer: Viewer,
+}
+
+fn small() -> Contribution {
+    Contribution {
+        width: 640,
+        height: 360,
+        seconds: SECONDS,
+        gop_seconds: 1.0,
+        b_frames: 0,
+        kilobits_per_second: 1200,
+        ..Contribution::default()
+    }
+}
+
+/// What is published, in order of use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Feed {
+    /// Numbers from 0.
+    First,
+    /// The same encoder, back with numbers from [`RETURNED`].
+    Back,
+    /// Another encoder: other size, rate and sound, numbers from [`RETURNED`].
+    Other,
+}
+
+impl Feed {
+    async fn flv(self) -> Result<std::path::PathBuf> {
+        match self {
+            Self::First => small(),
+            Self::Back => Contribution { first_counter: RETURNED, seconds: 8, ..small() },
+            Self::Other => Contribution {
+                width: 480,
+                height: 360,
+                frame_rate: FrameRate::whole(25),
+                sound: Sound::Beep { sample_rate: 44_100, channels: 1 },
+                first_counter: RETURNED,
+                seconds: 8,
+                b_frames: 2,
+                ..small()
+            },
+        }
+        .flv()
+        .await
+    }
+}
+
+impl Session {
+    /// Starts everything and waits until the channel is on air.
+    ///
+    /// # Errors
+    /// When something does not come up in time.
+    pub async fn start() -> Result<Self> {
+        for feed in [Feed::First, Feed::Back, Feed::Other] {
+            feed.flv().await?;
+        }
+        let installation = Installation::start(1).await?;
+        let mut job = installation.sample_job()?;
+        job["Output"]["Time_shift_buffer_depth"] = json!(600);
+        job["Output"]["Video_outputs"] = json!([
+            {"Label": "low", "Codec": "h264", "Framerate": 30, "Width": 320, "Height": 180,
+             "Bitrate": "400k", "Max_bitrate": "500k", "Preset": "ultrafast", "Threads": 1},
+            {"Label": "high", "Codec": "h264", "Framerate": 30, "Width": 640, "Height": 360,
+             "Bitrate": "900k", "Max_bitrate": "1200k", "Preset": "ultrafast", "Threads": 1}
+        ]);
+        let created = installation.create(&job).await?;
+        let id = text(&created, "Id").to_owned();
+        let url = ingest_url(&installation, &id).await?;
+        let publisher = Publisher::start(&Feed::Back.flv().await?, &url, Repeat::Once)?;
+        let job = installation.until(&id, "it streams", 20, |job| text(job, "State") == "streaming").await?;
+        let url_of = |key: &str| job["Playback_urls"][key].as_str().map(str::to_owned);
+        let hls = url_of("hls").context("an HLS URL")?;
+        let dash = url_of("dash").context("a DASH URL")?;
+        let viewer = Viewer::start(&hls).await?;
+        let mut session = Self { installation, id, hls, dash, publisher, viewer };
+        session.publisher.wait(Duration::from_secs(30)).await?;
+        Ok(session)
+    }
+
+    /// Begins to publish; the earlier publisher must have ended.
+    ///
+    /// # Errors
+    /// When there is nowhere to publish.
+    pub async fn publish(&mut self, feed: Feed) -> Result<()> {
+        let url = ingest_url(&self.installation, &self.id).await?;
+        self.publisher = Publisher::start(&feed.flv().await?, &url, Repeat::Once)?;
+        Ok(())
+    }
+}
+
+async fn ingest_url(installation: &Installation, id: &str) -> Result<String> {
+    let job =
+        installation.until(id, "a worker listens", 15, |job| !text(job, "RtmpIngestUrl").is_empty()).await?;
+    Ok(text(&job, "RtmpIngestUrl").to_owned())
+}

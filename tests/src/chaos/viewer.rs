@@ -1,0 +1,299 @@
+//! A strict viewer: polls like a player, keeps every playlist, fetches every segment once.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use ez_manifest::fmp4::{InitSegment, MediaSegment};
+use ez_manifest::watch::{Listed, ListedSegment, Watch, compare};
+use reqwest::{Client, StatusCode, Url};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+/// Between two polls of a playlist: more often than any player.
+const POLL: Duration = Duration::from_millis(150);
+/// EXTINF has five decimals; a segment's own duration is exact.
+const DURATION_TOLERANCE_US: u64 = 10;
+/// All video renditions are cut at the same pictures; dates are rounded to milliseconds.
+const VIDEO_ALIGNMENT_MS: i64 = 1;
+/// Audio is cut at frames of its own, of 21 ms, and by packager's own clock.
+const AUDIO_ALIGNMENT_MS: i64 = 150;
+
+/// A segment that the viewer fetched.
+#[derive(Debug, Clone)]
+pub struct Fetched {
+    /// When the playlist first named it.
+    pub seen: Instant,
+    /// Its init segment's URL; changes from period to period.
+    pub map: Url,
+    /// Its bytes.
+    pub bytes: Arc<Vec<u8>>,
+}
+
+/// Everything seen so far.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Per rendition, by media sequence number. A GAP has no entry.
+    segments: BTreeMap<String, BTreeMap<u64, Fetched>>,
+    inits: BTreeMap<Url, Arc<Vec<u8>>>,
+    violations: Vec<String>,
+    /// Whether unanswered polls are expected.
+    is_store_away: bool,
+}
+
+/// The viewer; it stops looking when dropped.
+#[derive(Debug)]
+pub struct Viewer {
+    seen: Arc<Mutex<Seen>>,
+    /// Dropped with the viewer, which ends it.
+    _task: JoinSet<()>,
+    first: String,
+}
+
+impl Viewer {
+    /// Begins to watch every rendition of `multivariant`.
+    ///
+    /// # Errors
+    /// When the multivariant playlist cannot be read or names nothing.
+    pub async fn start(multivariant: &str) -> Result<Self> {
+        let http = Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?;
+        let url: Url = multivariant.parse().context("the URL of the multivariant playlist")?;
+        let text = http.get(url.clone()).send().await?.error_for_status()?.text().await?;
+        let renditions = renditions(&url, &text)?;
+        let first = renditions.first().map(|rendition| rendition.name.clone()).context("no rendition")?;
+        let seen = Arc::new(Mutex::new(Seen::default()));
+        let poller = Poller { http, renditions, seen: Arc::clone(&seen) };
+        let mut task = JoinSet::new();
+        task.spawn(poller.poll());
+        Ok(Self { seen, _task: task, first })
+    }
+
+    /// What is broken so far.
+    pub fn violations(&self) -> Vec<String> {
+        lock(&self.seen).violations.clone()
+    }
+
+    /// While the store is away, unanswered polls are no violation.
+    pub fn store_is_away(&self, is_away: bool) {
+        lock(&self.seen).is_store_away = is_away;
+    }
+
+    /// Number of the newest segment of the first rendition, and when it was seen.
+    pub fn newest(&self) -> Option<(u64, Instant)> {
+        let seen = lock(&self.seen);
+        let (number, fetched) = seen.segments.get(&self.first)?.last_key_value()?;
+        Some((*number, fetched.seen))
+    }
+
+    /// Waits until `count` more segments than `after` are listed.
+    ///
+    /// # Errors
+    /// When they do not come in time.
+    pub async fn until_after(&self, after: u64, count: u64, limit: Duration) -> Result<()> {
+        let deadline = Instant::now() + limit;
+        loop {
+            let newest = self.newest();
+            if newest.is_some_and(|(number, _)| number >= after.saturating_add(count)) {
+                return Ok(());
+            }
+            ensure!(
+                Instant::now() < deadline,
+                "no {count} segments after number {after} within {limit:?}; the newest is {newest:?}; {:?}",
+                self.violations()
+            );
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// The longest time between two segments of the first rendition that came after `from`, which
+    /// itself counts as the first moment.
+    pub fn longest_wait(&self, from: Instant) -> Duration {
+        let seen = lock(&self.seen);
+        let Some(segments) = seen.segments.get(&self.first) else { return Duration::MAX };
+        let mut longest = Duration::ZERO;
+        let mut before = from;
+        for fetched in segments.values().filter(|fetched| fetched.seen > from) {
+            longest = longest.max(fetched.seen - before);
+            before = fetched.seen;
+        }
+        longest
+    }
+
+    /// The media of the first rendition after number `after`, one file a period, oldest first.
+    pub fn media_after(&self, after: u64) -> Vec<Vec<u8>> {
+        let seen = lock(&self.seen);
+        let mut periods: Vec<(Url, Vec<u8>)> = Vec::new();
+        for fetched in seen.segments.get(&self.first).into_iter().flat_map(|all| all.range(after + 1..)) {
+            let (_, fetched) = fetched;
+            let is_new = periods.last().is_none_or(|(map, _)| *map != fetched.map);
+            if is_new {
+                let init = seen.inits.get(&fetched.map).map(|init| init.to_vec()).unwrap_or_default();
+                periods.push((fetched.map.clone(), init));
+            }
+            if let Some((_, bytes)) = periods.last_mut() {
+                bytes.extend_from_slice(&fetched.bytes);
+            }
+        }
+        periods.into_iter().map(|(_, bytes)| bytes).collect()
+    }
+}
+
+struct RenditionUrl {
+    name: String,
+    url: Url,
+    is_audio: bool,
+}
+
+struct Poller {
+    http: Client,
+    renditions: Vec<RenditionUrl>,
+    seen: Arc<Mutex<Seen>>,
+}
+
+impl Poller {
+    async fn poll(self) {
+        let mut watches: Vec<Watch> = self.renditions.iter().map(|_| Watch::new()).collect();
+        let mut interval = tokio::time::interval(POLL);
+        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            interval.tick().await;
+            for (rendition, watch) in self.renditions.iter().zip(&mut watches) {
+                match self.look(rendition, watch).await {
+                    Ok(()) => {}
+                    Err(_) if lock(&self.seen).is_store_away => {}
+                    Err(error) => self.complain(format!("{}: {error:#}", rendition.name)),
+                }
+            }
+            let newest = self.renditions.iter().zip(&watches).filter_map(|(rendition, watch)| {
+                let playlist = watch.playlists().last()?;
+                Some(Listed { rendition: &rendition.name, is_audio: rendition.is_audio, playlist })
+            });
+            let (mut beside, video): (Vec<_>, Vec<_>) = newest.partition(|listed| listed.is_audio);
+            beside.extend(video.first());
+            beside.reverse();
+            let apart = compare(&video, VIDEO_ALIGNMENT_MS);
+            for violation in apart.into_iter().chain(compare(&beside, AUDIO_ALIGNMENT_MS)) {
+                // Polled one after the other, a rendition may be one write ahead.
+                if !is_of_the_edge(&violation.to_string(), &watches) {
+                    self.complain(violation.to_string());
+                }
+            }
+        }
+    }
+
+    async fn look(&self, rendition: &RenditionUrl, watch: &mut Watch) -> Result<()> {
+        let response = self.http.get(rendition.url.clone()).send().await.context("poll the playlist")?;
+        ensure!(response.status() == StatusCode::OK, "the playlist answers {}", response.status());
+        let text = response.text().await.context("read the playlist")?;
+        for violation in watch.observe(&text) {
+            self.complain(format!("{}: {violation}\n{text}", rendition.name));
+        }
+        let Some(playlist) = watch.playlists().last() else { return Ok(()) };
+        for segment in playlist.segments.iter().filter(|segment| !segment.is_gap) {
+            let is_known = lock(&self.seen)
+                .segments
+                .get(&rendition.name)
+                .is_some_and(|segments| segments.contains_key(&segment.sequence));
+            if !is_known {
+                self.fetch(rendition, segment).await.with_context(|| segment.uri.clone())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Fetches a segment that is new, and checks that it is what the playlist says.
+    async fn fetch(&self, rendition: &RenditionUrl, segment: &ListedSegment) -> Result<()> {
+        let seen = Instant::now();
+        let map = rendition.url.join(segment.map.as_deref().context("no EXT-X-MAP")?)?;
+        let init = self.init(&map).await?;
+        let bytes = self.bytes(rendition.url.join(&segment.uri)?).await?;
+        let header = InitSegment::read(&init).context("read the init segment")?;
+        let media = MediaSegment::read(&bytes, &header).context("read the segment")?;
+        let micros = media.duration * 1_000_000 / u64::from(header.timescale.max(1));
+        if micros.abs_diff(segment.duration_us) > DURATION_TOLERANCE_US {
+            self.complain(format!(
+                "{}: {} lasts {micros} us, the playlist says {}",
+                rendition.name, segment.uri, segment.duration_us
+            ));
+        }
+        let fetched = Fetched { seen, map, bytes: Arc::new(bytes) };
+        let mut all = lock(&self.seen);
+        all.segments.entry(rendition.name.clone()).or_default().insert(segment.sequence, fetched);
+        Ok(())
+    }
+
+    async fn init(&self, map: &Url) -> Result<Arc<Vec<u8>>> {
+        let known = lock(&self.seen).inits.get(map).cloned();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let bytes = Arc::new(self.bytes(map.clone()).await?);
+        lock(&self.seen).inits.insert(map.clone(), Arc::clone(&bytes));
+        Ok(bytes)
+    }
+
+    async fn bytes(&self, url: Url) -> Result<Vec<u8>> {
+        let response = self.http.get(url).send().await.context("fetch")?;
+        ensure!(response.status() == StatusCode::OK, "a named object answers {}", response.status());
+        Ok(response.bytes().await.context("read")?.to_vec())
+    }
+
+    fn complain(&self, what: String) {
+        let mut seen = lock(&self.seen);
+        if !seen.violations.contains(&what) {
+            seen.violations.push(what);
+        }
+    }
+}
+
+/// Whether a complaint about neighbours is about a segment that the other rendition's poll, made
+/// earlier in the same round, could not have named yet.
+fn is_of_the_edge(violation: &str, watches: &[Watch]) -> bool {
+    let newest: Vec<u64> = watches
+        .iter()
+        .filter_map(|watch| Some(watch.playlists().last()?.segments.last()?.sequence))
+        .collect();
+    let is_uneven = newest.iter().min() != newest.iter().max();
+    is_uneven && newest.iter().any(|number| violation.contains(&format!("number {number} ")))
+}
+
+fn renditions(multivariant: &Url, text: &str) -> Result<Vec<RenditionUrl>> {
+    let mut found = Vec::new();
+    let parsed = ez_testkit::media::hls::parse_multivariant(multivariant, text)?;
+    for rendition in parsed {
+        let name = rendition.url.path_segments().and_then(|mut parts| parts.nth_back(1));
+        let name = name.context("a rendition has no folder")?.to_owned();
+        let is_audio = rendition.attribute("TYPE").is_some_and(|kind| kind == "AUDIO");
+        found.push(RenditionUrl { name, url: rendition.url, is_audio });
+    }
+    found.sort_by_key(|rendition| rendition.is_audio);
+    Ok(found)
+}
+
+fn lock(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
+    seen.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn playlists_that_were_polled_apart_are_told_from_bad_ones() {
+        let playlist = |last: u64| {
+            let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:2\n");
+            for number in 0..=last {
+                text.push_str(&format!("#EXTINF:2.00000,\n{number}.m4s\n"));
+            }
+            let mut watch = Watch::new();
+            watch.observe(&text);
+            watch
+        };
+        let even = [playlist(3), playlist(3)];
+        let uneven = [playlist(3), playlist(4)];
+        assert!(is_of_the_edge("`a` number 4 at 8000 ms has nothing beside it", &uneven));
+        assert!(!is_of_the_edge("`a` number 2 at 4000 ms has nothing beside it", &uneven));
+        assert!(!is_of_the_edge("`a` number 3 at 6000 ms has nothing beside it", &even));
+    }
+}
