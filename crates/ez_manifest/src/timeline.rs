@@ -5,7 +5,7 @@
 //! acknowledged: append after the upload, publish after the append was stored. It does no input
 //! or output and has no clock.
 //!
-//! How one run uses it: [`Timeline::begin_run`], store; [`Timeline::open_period`], store (so that
+//! How one run uses it: [`Timeline::begin_run`] (or [`Timeline::take_over`]), store; [`Timeline::open_period`], store (so that
 //! the period's folder is never used twice), [`Timeline::set_track`] per init segment, then
 //! [`Timeline::append`] per slot, [`Timeline::close_period`] when ffmpeg or packager ended. An
 //! operation that answers with an error has changed nothing; the way out of a refused segment is
@@ -62,6 +62,9 @@ pub struct Timeline {
     pub(crate) format: u32,
     /// Epoch of the run that wrote last; zero before the first run.
     pub(crate) epoch: u64,
+    /// How often a process took over from another one of this epoch.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) takeovers: u32,
     /// Number of the next period of this epoch.
     pub(crate) next_number: u32,
     /// `Period::index` of the next period that gets media (T3).
@@ -90,6 +93,7 @@ impl Timeline {
         let timeline = Self {
             format: stored::FORMAT,
             epoch: 0,
+            takeovers: 0,
             next_number: 1,
             next_index: 0,
             availability_start_ms: None,
@@ -170,4 +174,9 @@ impl Timeline {
     pub(crate) fn position(&self, rendition: &str) -> Option<usize> {
         self.ladder.iter().position(|candidate| candidate.name == rendition)
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }

@@ -7,6 +7,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use futures::future::join_all;
+use tokio::time::sleep;
 
 use crate::dice::Dice;
 use crate::error::{Cause, Error};
@@ -17,6 +18,8 @@ use crate::retry::{Policy, bounded, persist};
 const WRITERS: u64 = 16;
 /// How often each kind of race is run.
 const ROUNDS: u32 = 3;
+/// Clear answers that make a race count; a store that races shows it among these, too.
+const CLEAR_ANSWERS: usize = 4;
 /// How often a race that the network disturbed is run again.
 const DISTURBED_MAX: u32 = 5;
 
@@ -89,7 +92,7 @@ async fn rounds(
             Race::Won(etag) => etag,
             Race::Broken(reason) => return broken(reason),
             Race::Disturbed(error) => {
-                disturbed = again(disturbed, error)?;
+                disturbed = again(disturbed, error, policy, dice).await?;
                 continue;
             }
         };
@@ -97,7 +100,7 @@ async fn rounds(
             Race::Won(_) => {}
             Race::Broken(reason) => return broken(reason),
             Race::Disturbed(error) => {
-                disturbed = again(disturbed, error)?;
+                disturbed = again(disturbed, error, policy, dice).await?;
                 continue;
             }
         }
@@ -146,21 +149,38 @@ async fn race(
         }))
         .await;
     let mut winners = Vec::new();
-    let mut conflicts = 0;
+    let (mut losers, mut conflicts) = (0, 0);
+    // Writes that may have won, and what kept a writer from hearing.
+    let (mut unheard, mut disturbance) = (Vec::new(), None);
     for ((_, options), answer) in entries.iter().zip(answers) {
         match answer {
             Ok(etag) => winners.push((options.write_id, etag)),
             Err(error) => match error.cause {
-                Cause::PreconditionFailed => {}
+                Cause::PreconditionFailed => losers += 1,
                 Cause::Conflict => conflicts += 1,
                 // A store that does not know the header says so with a 400 or a 501.
                 Cause::Other | Cause::Unsupported => return Ok(Race::Broken(error.to_string())),
                 Cause::Refused => return Err(error),
                 Cause::Throttled | Cause::Unavailable | Cause::Timeout | Cause::NotSent | Cause::File => {
-                    return Ok(Race::Disturbed(error));
+                    unheard.extend(error.is_ambiguous().then_some(options.write_id));
+                    disturbance = Some(error);
                 }
             },
         }
+    }
+    if winners.len() + losers < CLEAR_ANSWERS
+        && let Some(error) = disturbance
+    {
+        return Ok(Race::Disturbed(error));
+    }
+    if winners.is_empty() && !unheard.is_empty() {
+        let info = persist(policy, dice, "head", key, || store.head(key)).await?;
+        let Some(info) = info.filter(|info| unheard.contains(&info.write_id)) else {
+            return Ok(Race::Broken(format!(
+                "all racing writes with {precondition:?} lost that were answered"
+            )));
+        };
+        winners.push((info.write_id, info.etag));
     }
     let Some((winner, etag)) = winners.pop() else {
         if conflicts == 0 {
@@ -183,8 +203,12 @@ async fn race(
     })
 }
 
-fn again(disturbed: u32, error: Error) -> Result<u32, Error> {
-    if disturbed >= DISTURBED_MAX { Err(error) } else { Ok(disturbed + 1) }
+async fn again(disturbed: u32, error: Error, policy: &Policy, dice: &mut Dice) -> Result<u32, Error> {
+    if disturbed >= DISTURBED_MAX {
+        return Err(error);
+    }
+    sleep(policy.pause(disturbed + 1, dice)).await;
+    Ok(disturbed + 1)
 }
 
 fn probe_options(dice: &mut Dice) -> PutOptions {

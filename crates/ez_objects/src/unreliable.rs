@@ -20,6 +20,8 @@ use crate::object::{Body, ETag, ObjectInfo, ObjectStore, Page, PutOptions};
 pub struct Faults {
     /// This many requests fail before anything else is thrown for.
     pub fail_first: u32,
+    /// The store refuses for good (403).
+    pub refuse: u16,
     /// The store is busy: nothing happens and the caller knows it.
     pub throttle: u16,
     /// The request is lost.
@@ -147,7 +149,9 @@ impl State {
             self.faults.fail_first = left;
             return Fate::RequestLost(Cause::Unavailable);
         }
-        if self.dice.hits(self.faults.throttle) {
+        if self.dice.hits(self.faults.refuse) {
+            Fate::RequestLost(Cause::Refused)
+        } else if self.dice.hits(self.faults.throttle) {
             Fate::RequestLost(Cause::Throttled)
         } else if self.dice.hits(self.faults.lose_request) {
             Fate::RequestLost(Cause::Timeout)

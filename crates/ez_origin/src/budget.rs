@@ -23,15 +23,18 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// Ten minutes of the whole ladder at its highest rates.
-    pub(crate) fn of(spec: &JobSpec) -> Self {
-        let video = spec.video.iter().map(|rendition| rendition.max_bitrate.bps());
-        let audio = spec.audio.iter().map(|rendition| rendition.bitrate.bps());
-        let bytes = (video.chain(audio).sum::<u64>() / 8).saturating_mul(SECONDS).max(LEAST_BYTES);
-        Self::of_bytes(bytes, spec)
+    /// `bytes`, or ten minutes of the whole ladder at its highest rates.
+    pub(crate) fn of(spec: &JobSpec, bytes: Option<u64>) -> Self {
+        Self::of_bytes(bytes.unwrap_or_else(|| Self::ten_minutes(spec)), spec)
     }
 
-    pub(crate) fn of_bytes(bytes: u64, spec: &JobSpec) -> Self {
+    fn ten_minutes(spec: &JobSpec) -> u64 {
+        let video = spec.video.iter().map(|rendition| rendition.max_bitrate.bps());
+        let audio = spec.audio.iter().map(|rendition| rendition.bitrate.bps());
+        (video.chain(audio).sum::<u64>() / 8).saturating_mul(SECONDS).max(LEAST_BYTES)
+    }
+
+    fn of_bytes(bytes: u64, spec: &JobSpec) -> Self {
         let mut video: Vec<_> = spec.video.iter().collect();
         video.sort_by_key(|rendition| std::cmp::Reverse(rendition.max_bitrate.bps()));
         let video = video.into_iter().map(|rendition| rendition.name.clone());

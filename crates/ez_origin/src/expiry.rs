@@ -25,7 +25,8 @@ pub(crate) const ROUND: Duration = Duration::from_secs(5);
 pub(crate) struct Expiry {
     /// By time, URIs relative to the job's prefix.
     waiting: BTreeMap<i64, Vec<String>>,
-    running: JoinSet<()>,
+    /// Each answers what it could not delete.
+    running: JoinSet<Vec<String>>,
 }
 
 impl Expiry {
@@ -50,19 +51,35 @@ impl Expiry {
         due.into_values().flatten().map(|uri| format!("{prefix}{uri}")).collect()
     }
 
-    /// Deletes in the background; a failure leaves objects behind but never stops a channel.
-    pub(crate) fn delete(&mut self, store: Arc<dyn ObjectStore>, keys: Vec<String>, policy: Policy) {
-        while self.running.try_join_next().is_some() {}
+    /// Deletes in the background, with what could not be deleted before; a failure never stops a channel.
+    pub(crate) fn delete(&mut self, store: Arc<dyn ObjectStore>, mut keys: Vec<String>, policy: Policy) {
+        while let Some(ended) = self.running.try_join_next() {
+            keys.extend(ended.unwrap_or_default());
+        }
+        if keys.is_empty() {
+            return;
+        }
         self.running.spawn(async move {
+            let mut failed = Vec::new();
             for batch in keys.chunks(DELETE_BATCH_MAX) {
-                match tokio::time::timeout(policy.attempt_timeout, store.delete_batch(batch)).await {
-                    Ok(Ok(_)) => tracing::debug!(objects = batch.len(), "expired objects deleted"),
-                    Ok(Err(error)) => {
-                        tracing::warn!(%error, objects = batch.len(), "expired objects were not deleted");
-                    }
-                    Err(_) => tracing::warn!(objects = batch.len(), "deleting expired objects took too long"),
+                let settled =
+                    match tokio::time::timeout(policy.attempt_timeout, store.delete_batch(batch)).await {
+                        Ok(Ok(_)) => true,
+                        Ok(Err(error)) => {
+                            tracing::warn!(%error, objects = batch.len(), "expired objects were not deleted");
+                            // Who may not delete leaves them to the bucket's own rules.
+                            !error.is_retryable()
+                        }
+                        Err(_) => {
+                            tracing::warn!(objects = batch.len(), "deleting expired objects took too long");
+                            false
+                        }
+                    };
+                if !settled {
+                    failed.extend_from_slice(batch);
                 }
             }
+            failed
         });
     }
 }

@@ -56,6 +56,8 @@ pub struct Settings {
     pub time_url: Option<String>,
     /// The clock that dates what is published.
     pub clock: RunClock,
+    /// Most bytes of media that may wait on the worker's disk; `None` is ten minutes of the ladder.
+    pub spool_bytes: Option<u64>,
 }
 
 /// Why the origin gave up.

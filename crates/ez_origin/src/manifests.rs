@@ -122,7 +122,9 @@ impl Manifests {
     }
 }
 
-/// Writes a projection; what an older owner put in between is replaced.
+/// Writes a projection; what an older owner or another process of our epoch put in between is replaced.
+///
+/// Which process of an epoch owns the channel is decided at the timeline, not here.
 async fn write(
     cell: &mut StableObject,
     text: String,
@@ -132,6 +134,7 @@ async fn write(
     let bytes = Bytes::from(text);
     loop {
         match cell.update(epoch, |_| bytes.clone()).await {
+            Ok(Outcome::Fenced { seen }) if seen == epoch => {}
             Ok(outcome) => return judge(&outcome),
             Err(error) => refusals.doubt(error).await.map_err(|error| refused(&error))?,
         }

@@ -56,6 +56,8 @@ pub struct Origin {
     acknowledged: watch::Receiver<Acknowledged>,
     /// Version of the newest snapshot.
     version: u64,
+    /// The newest of those that players shall see.
+    newest_public: u64,
     /// The timeline changed since then; whether players shall see it.
     change: Option<bool>,
     /// What goes from the disk once that version is published.
@@ -211,9 +213,12 @@ impl Origin {
     fn publish(&mut self, is_public: bool) {
         let Some(timeline) = self.timeline.clone() else { return };
         self.version = self.version.saturating_add(1);
+        if is_public {
+            self.newest_public = self.version;
+        }
         self.snapshots.send_replace(Some(Snapshot {
             version: self.version,
-            is_public,
+            newest_public: self.newest_public,
             timeline: Arc::new(timeline),
             committed: self.committed,
             newest_period: self.newest_period,
@@ -248,9 +253,15 @@ impl Origin {
 
     fn uploaded(&mut self, uploaded: Result<Uploaded, JoinError>) -> Result<(), Stopped> {
         let Uploaded { period: id, what, result } = uploaded.map_err(bug)?;
+        let period = self.periods.front_mut().filter(|period| period.id() == Some(id) && period.wants(&what));
+        let (Some(period), Some(timeline)) = (period, self.timeline.as_mut()) else {
+            // Cut off while it was on its way: its file is gone, and whether it arrived does not matter.
+            if let What::Segment(rendition, segment) = what {
+                self.expire(id, &[(rendition.to_string(), segment.t)]);
+            }
+            return Ok(());
+        };
         result.map_err(|error| Stopped::Failed(crate::refusals::failure(&error)))?;
-        let period = self.periods.front_mut().filter(|period| period.id() == Some(id));
-        let (Some(period), Some(timeline)) = (period, self.timeline.as_mut()) else { return Ok(()) };
         if let (Some(track), What::Init(rendition)) = (period.stored(&what), &what) {
             timeline.set_track(rendition.as_str(), track).map_err(bug)?;
         }
@@ -263,16 +274,18 @@ impl Origin {
             self.given_up = self.given_up.saturating_add(1);
             tracing::warn!(%rendition, time = segment.t, "the spool is full: a segment is given up");
             if let Some(period) = self.periods.get(place) {
-                discard(period.folder.segment(&rendition, segment.t)).await;
+                // Empty it keeps its place: after a crash the later segments must not move up.
+                let path = period.folder.segment(&rendition, segment.t);
+                if let Err(error) = tokio::fs::write(&path, b"").await {
+                    tracing::warn!(%error, path = %path.display(), "a segment given up could not be emptied");
+                }
             }
         }
     }
 
     fn delete_expired(&mut self) {
         let due = self.expiry.due(self.settings.clock.wall_now_ms(), &self.uploader.objects.prefix());
-        if !due.is_empty() {
-            self.expiry.delete(Arc::clone(&self.store), due, self.uploader.policy);
-        }
+        self.expiry.delete(Arc::clone(&self.store), due, self.uploader.policy);
     }
 
     /// Segments that were uploaded, or may have been, and will never be named.

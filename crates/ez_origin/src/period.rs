@@ -153,6 +153,14 @@ impl Period {
         Some(What::Segment(rendition.clone(), segment))
     }
 
+    /// Whether an upload is still waited for.
+    pub(crate) fn wants(&self, what: &What) -> bool {
+        match what {
+            What::Init(_) => true,
+            What::Segment(rendition, segment) => self.slots.is_waiting(rendition.as_str(), segment.t),
+        }
+    }
+
     /// The store has acknowledged an upload; answers the track that can be declared now.
     pub(crate) fn stored(&mut self, what: &What) -> Option<TrackInfo> {
         match what {
@@ -174,6 +182,15 @@ impl Period {
             What::Init(rendition) => self.folder.init(rendition),
             What::Segment(rendition, segment) => self.folder.segment(rendition, segment.t),
         }
+    }
+
+    /// The local files of segments, by name of rendition and decode time.
+    pub(crate) fn segment_paths(&self, segments: &[(String, u64)]) -> Vec<PathBuf> {
+        let path = |(name, time): &(String, u64)| {
+            let rendition = self.names.iter().find(|known| known.as_str() == name)?;
+            Some(self.folder.segment(rendition, *time))
+        };
+        segments.iter().filter_map(path).collect()
     }
 
     /// Length of all its media so far, by the first rendition.

@@ -16,8 +16,9 @@ use crate::manifests::Manifests;
 pub(crate) struct Snapshot {
     /// Grows with each state.
     pub(crate) version: u64,
-    /// Whether players shall see it; otherwise only the timeline is stored.
-    pub(crate) is_public: bool,
+    /// The newest version that players shall see: this one, or one before it whose media this one has
+    /// too. Later ones only store the timeline.
+    pub(crate) newest_public: u64,
     pub(crate) timeline: Arc<Timeline>,
     /// Slots that this run has appended.
     pub(crate) committed: u64,
@@ -43,16 +44,15 @@ pub(crate) async fn publish(
     mut snapshots: watch::Receiver<Option<Snapshot>>,
     acknowledged: watch::Sender<Acknowledged>,
 ) -> Result<(), Stopped> {
-    // A state that was passed over may have been public.
-    let mut is_public = false;
+    let mut shown = 0;
     while snapshots.changed().await.is_ok() {
         let Some(snapshot) = snapshots.borrow_and_update().clone() else { continue };
-        is_public |= snapshot.is_public;
         manifests.store_timeline(&snapshot.timeline).await?;
         acknowledged.send_modify(|acknowledged| acknowledged.timeline = snapshot.version);
-        if is_public {
+        // Also when the state that was to be shown has been passed over.
+        if snapshot.newest_public > shown {
             manifests.store_projections(&snapshot.timeline).await?;
-            is_public = false;
+            shown = snapshot.newest_public;
         }
         acknowledged.send_modify(|acknowledged| {
             acknowledged.manifests = snapshot.version;

@@ -9,7 +9,7 @@ use ez_objects::retry::Policy;
 /// Tries at a store that refuses, before the refusal is believed: permissions take a moment to spread.
 const TRIES: u32 = 3;
 
-/// The refusals of one request; what may succeed later is repeated below (`ez_objects`) already.
+/// The refusals of one request.
 #[derive(Debug)]
 pub(crate) struct Refusals {
     policy: Policy,
@@ -22,10 +22,11 @@ impl Refusals {
         Self { policy, dice, count: 0 }
     }
 
-    /// Waits until the next try, or gives `error` back if it is to be believed.
+    /// Waits until the next try, or gives `error` back if it is to be believed. What may succeed later
+    /// never is: a store that is away must not end a channel.
     pub(crate) async fn doubt(&mut self, error: Error) -> Result<(), Error> {
-        self.count += 1;
-        if self.count >= TRIES {
+        self.count = self.count.saturating_add(1);
+        if self.count >= TRIES && !error.is_retryable() {
             return Err(error);
         }
         tracing::warn!(%error, refusals = self.count, "the store refuses");

@@ -113,6 +113,12 @@ impl Slots {
         }
     }
 
+    /// Whether this segment waits, for the store or for the other renditions.
+    pub(crate) fn is_waiting(&self, rendition: &str, decode_time: u64) -> bool {
+        let rendition = self.renditions.iter().find(|candidate| candidate.name == rendition);
+        rendition.is_some_and(|rendition| rendition.waiting.contains_key(&decode_time))
+    }
+
     /// The oldest segment of a rendition that is still only on disk, now given up.
     pub(crate) fn give_up_oldest(&mut self, rendition: &str) -> Option<Segment> {
         let rendition = self.find(rendition)?;

@@ -53,7 +53,8 @@ pub(crate) async fn probe(settings: &Settings, store: &Arc<dyn ObjectStore>) -> 
 
 /// Reads the timeline, changes it and stores it under our epoch; `None` when there is none.
 ///
-/// `change` is applied anew when the former owner wrote once more between our read and our write.
+/// `change` is applied anew when somebody wrote between our read and our write: the former owner, or an
+/// earlier process of our epoch, whose last write was still on its way.
 pub(crate) async fn adopt(
     settings: &Settings,
     probed: &mut Probed,
@@ -81,8 +82,9 @@ pub(crate) async fn adopt(
         match cell.write(&json, settings.epoch).await {
             Ok(Outcome::Written(_) | Outcome::Unchanged) => return Ok(Some(timeline)),
             Ok(Outcome::Changed(_)) => {}
+            Ok(Outcome::Fenced { seen }) if seen == settings.epoch => {}
             Ok(Outcome::Fenced { seen }) => return Err(Stopped::Fenced(seen)),
-            Err(error) => return Err(refused(error)),
+            Err(error) => refusals.doubt(error).await.map_err(refused)?,
         }
     }
 }

@@ -27,6 +27,7 @@ pub(super) async fn end(running: &Running, job: &Job, epoch: Epoch) -> Result<Pr
         spec: Arc::new(job.spec.clone()),
         time_url: None,
         clock: RunClock::start(),
+        spool_bytes: None,
     };
     let ended = timeout(PATIENCE, end_channel(&settings, &bucket)).await;
     let failure = match ended {

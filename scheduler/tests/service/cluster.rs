@@ -125,12 +125,16 @@ impl Cluster {
 
     /// A job as the API makes one, not yet announced to anybody.
     pub(crate) async fn create(&self, cost_millicores: u32) -> JobId {
+        self.create_of(spec(), cost_millicores).await
+    }
+
+    pub(crate) async fn create_of(&self, spec: JobSpec, cost_millicores: u32) -> JobId {
         let id = JobId::from_uuid(Uuid::now_v7());
         let sealed_stream_key = self.master_key.seal(&stream_key(id), &format!("stream-key:{id}")).unwrap();
         let credentials =
             Credentials { sealed_stream_key, stream_key_index: self.master_key.index(&stream_key(id)) };
         let now = self.store.now().await.unwrap();
-        let job = Job::new(id, spec(), Vec::new(), cost_millicores, credentials, now);
+        let job = Job::new(id, spec, Vec::new(), cost_millicores, credentials, now);
         self.store.create(&job).await.unwrap();
         id
     }

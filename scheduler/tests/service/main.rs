@@ -7,6 +7,8 @@ mod cluster;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod finishing;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod leases;

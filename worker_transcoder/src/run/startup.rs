@@ -56,6 +56,7 @@ pub async fn run(description: RunDescription, shutdown: CancellationToken) -> Re
         spec: Arc::clone(&spec),
         time_url: description.time_url.clone(),
         clock,
+        spool_bytes: None,
     };
     let spool = description.folder.join("spool");
     let origin = tasks.spawn(Origin::run(settings, spool, store, messages, progress_sender));

@@ -1,6 +1,8 @@
 //! Plays the worker for one run.
 
+use std::io::Write as _;
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -99,23 +101,19 @@ impl Bucket {
     }
 }
 
-/// A run and the worker's side of its socket.
-pub(crate) struct Running {
-    pub(crate) ingest_url: String,
+/// What a worker keeps for a run, whatever becomes of its process.
+pub(crate) struct Seat {
+    description: RunDescription,
+    socket: UnixListener,
     base_url: String,
-    states: watch::Receiver<Option<(RunState, Statistics)>>,
-    orders: OwnedWriteHalf,
     folder: tempfile::TempDir,
-    _tasks: JoinSet<()>,
 }
 
-impl Running {
-    /// Starts the run `epoch` of the job and waits until it listens.
-    pub(crate) async fn start(bucket: &Bucket, job: JobId, epoch: u64, spec: JobSpec) -> Result<Self> {
+impl Seat {
+    fn new(bucket: &Bucket, job: JobId, epoch: u64, spec: JobSpec) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let control_socket = folder.path().join("control.sock");
         let socket = UnixListener::bind(&control_socket)?;
-        let rtmp_port = free_port()?;
         let salted = [b"salt".as_slice(), &[0], KEY.as_bytes()].concat();
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &salted);
         let sha256 = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
@@ -125,7 +123,7 @@ impl Running {
             spec,
             stream_key: StreamKeyVerifier { salt: "salt".to_owned(), sha256 },
             rtmp_bind: "127.0.0.1".to_owned(),
-            rtmp_port,
+            rtmp_port: free_port()?,
             public_host: "127.0.0.1".to_owned(),
             folder: folder.path().to_owned(),
             control_socket,
@@ -138,11 +136,87 @@ impl Running {
             },
             time_url: None,
         };
+        let base_url = format!("{}/{BUCKET}/output_{job}/", bucket.endpoint);
+        Ok(Self { description, socket, base_url, folder })
+    }
+
+    /// The run's private folder.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+}
+
+/// A transcoder in a process of its own. Killed when dropped.
+struct Process(std::process::Child);
+
+impl Process {
+    fn start(seat: &Seat) -> Result<Self> {
+        let log = std::fs::File::options().create(true).append(true).open(seat.folder().join("log"))?;
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_worker_transcoder"))
+            .stdin(Stdio::piped())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()?;
+        let mut stdin = child.stdin.take().context("no stdin")?;
+        stdin.write_all(&serde_json::to_vec(&seat.description)?)?;
+        Ok(Self(child))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// A run and the worker's side of its socket.
+pub(crate) struct Running {
+    pub(crate) ingest_url: String,
+    states: watch::Receiver<Option<(RunState, Statistics)>>,
+    orders: OwnedWriteHalf,
+    process: Option<Process>,
+    seat: Seat,
+    _tasks: JoinSet<()>,
+}
+
+impl Running {
+    /// Starts the run `epoch` of the job in this process and waits until it listens.
+    pub(crate) async fn start(bucket: &Bucket, job: JobId, epoch: u64, spec: JobSpec) -> Result<Self> {
+        let seat = Seat::new(bucket, job, epoch, spec)?;
+        let description = seat.description.clone();
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             worker_transcoder::run(description, CancellationToken::new()).await.unwrap();
         });
-        let (stream, _) = tokio::time::timeout(Duration::from_secs(10), socket.accept()).await??;
+        Self::hear(seat, None, tasks).await
+    }
+
+    /// As [`Self::start`], in a process of its own, as `worker_app` does it.
+    pub(crate) async fn start_process(
+        bucket: &Bucket,
+        job: JobId,
+        epoch: u64,
+        spec: JobSpec,
+    ) -> Result<Self> {
+        Self::restart_process(Seat::new(bucket, job, epoch, spec)?).await
+    }
+
+    /// Starts the same run again.
+    pub(crate) async fn restart_process(seat: Seat) -> Result<Self> {
+        let process = Process::start(&seat)?;
+        Self::hear(seat, Some(process), JoinSet::new()).await
+    }
+
+    /// Kills its process (SIGKILL), and nothing else.
+    pub(crate) fn kill(self) -> Seat {
+        drop(self.process);
+        self.seat
+    }
+
+    async fn hear(seat: Seat, process: Option<Process>, mut tasks: JoinSet<()>) -> Result<Self> {
+        let rtmp_port = seat.description.rtmp_port;
+        let (stream, _) = tokio::time::timeout(Duration::from_secs(10), seat.socket.accept()).await??;
         let (read, orders) = stream.into_split();
         let mut lines = BufReader::new(read).lines();
         let hello = lines.next_line().await?.context("no hello")?;
@@ -160,19 +234,23 @@ impl Running {
         });
         let mut running = Self {
             ingest_url: format!("rtmp://127.0.0.1:{rtmp_port}/live/{KEY}"),
-            base_url: format!("{}/{BUCKET}/output_{job}/", bucket.endpoint),
             states,
             orders,
-            folder,
+            process,
+            seat,
             _tasks: tasks,
         };
-        running.until("it listens", 10, |state, _| matches!(state, RunState::Listening { .. })).await?;
+        running
+            .until("it listens", 10, |state, _| {
+                matches!(state, RunState::Listening { .. } | RunState::Interrupted { .. })
+            })
+            .await?;
         Ok(running)
     }
 
     /// The run's private folder.
     pub(crate) fn folder(&self) -> &std::path::Path {
-        self.folder.path()
+        self.seat.folder()
     }
 
     /// Waits for a report.
@@ -196,7 +274,12 @@ impl Running {
 
     /// Orders the end and waits for the report of it.
     pub(crate) async fn stop(&mut self) -> Result<RunState> {
-        let order = format!("{}\n", serde_json::to_string(&ToTranscoder::Stop)?);
+        self.end(&ToTranscoder::Stop).await
+    }
+
+    /// Gives an order that ends the run and waits for the report of it.
+    pub(crate) async fn end(&mut self, order: &ToTranscoder) -> Result<RunState> {
+        let order = format!("{}\n", serde_json::to_string(order)?);
         self.orders.write_all(order.as_bytes()).await?;
         let exited =
             self.until("it has exited", 30, |state, _| matches!(state, RunState::Exited { .. })).await?;
@@ -205,7 +288,7 @@ impl Running {
 
     /// The URL of an object of the channel.
     pub(crate) fn url(&self, name: &str) -> String {
-        format!("{}{name}", self.base_url)
+        format!("{}{name}", self.seat.base_url)
     }
 
     /// An object as a viewer gets it; `None` when it is not there.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use ez_api::internal::ToTranscoder;
 use ez_domain::id::Epoch;
 use ez_domain::lifecycle::{RunOutcome, RunState};
 use ez_testkit::media::publisher::{Publisher, Repeat};
@@ -34,6 +35,31 @@ async fn a_resumed_channel_goes_on_in_the_same_playlists() -> Result<()> {
         }
         last_sequence = sequence + segments(&ended);
         viewer.expect_resume();
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_leaves_lets_the_playlists_rest() -> Result<()> {
+    let bucket = Bucket::start().await;
+    let mut viewer = Viewer::new(&spec());
+    for epoch in [1, 2] {
+        let mut run = Running::start(&bucket, job(10), epoch, spec()).await?;
+        let flv = contribution(4, 1000 * u16::try_from(epoch)?).flv().await?;
+        let mut publisher = Publisher::start(&flv, &run.ingest_url, Repeat::Once)?;
+        viewer.until(&run, "its media", |text| text.contains(&format!("../{epoch}-1/low/"))).await?;
+        publisher.wait(Duration::from_secs(20)).await?;
+        let exited = run.end(&ToTranscoder::Leave).await?;
+        let RunState::Exited { outcome, committed_segments } = exited else { anyhow::bail!("{exited:?}") };
+        assert_eq!(outcome, RunOutcome::Left);
+        assert!(committed_segments >= 2, "{committed_segments}");
+        let resting = viewer.look(&run).await?;
+        assert!(!resting.contains("#EXT-X-ENDLIST"), "{resting}");
+        assert!(run.fetch("master.mpd").await?.unwrap_or_default().contains("type=\"dynamic\""));
+        let periods = decode_periods(&run, "high").await?;
+        let read = periods.last().map(|read| (read.first, read.last, read.dropped));
+        let first = 1000 * u16::try_from(epoch)?;
+        assert_eq!(read, Some((Some(first), Some(first + 119), 0)), "all of it was published");
     }
     Ok(())
 }

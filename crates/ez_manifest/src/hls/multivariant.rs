@@ -1,7 +1,7 @@
 //! The multivariant playlist.
 //!
-//! It names a rendition once the codec is known, that is once its first init segment is in
-//! the store; from then on only measured bitrates change it.
+//! It names a rendition once its first segment was published, as it has no media playlist
+//! before; from then on only measured bitrates change it.
 
 use super::attribute::Tag;
 use crate::{
@@ -21,6 +21,7 @@ pub fn multivariant_playlist(timeline: &Timeline) -> Option<String> {
     let known: Vec<(&Rendition, &str)> = timeline
         .ladder()
         .iter()
+        .filter(|rendition| rendition.average_bps().is_some())
         .filter_map(|rendition| Some((rendition, rendition.codec.as_deref()?)))
         .collect();
     let (audio, video): (Vec<_>, Vec<_>) =

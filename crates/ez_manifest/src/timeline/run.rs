@@ -21,8 +21,17 @@ impl Timeline {
         if epoch > self.epoch {
             self.epoch = epoch;
             self.next_number = 1;
+            self.takeovers = 0;
         }
         Ok(())
+    }
+
+    /// Takes the channel over from an earlier process of the same run; an open period stays open.
+    ///
+    /// Only the stored bytes change, and with them their tag: a write of that process which is still
+    /// on its way is refused once this is stored.
+    pub fn take_over(&mut self) {
+        self.takeovers = self.takeovers.saturating_add(1);
     }
 
     /// Opens the next period of this epoch and closes the one before.

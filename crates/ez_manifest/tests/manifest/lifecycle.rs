@@ -2,7 +2,7 @@
 
 use ez_manifest::{
     hls::{media_playlist, multivariant_playlist},
-    timeline::{Entry, Error, Kind, Rendition, Segment, Slot, Timeline},
+    timeline::{Entry, Error, Kind, Measured, Rendition, Segment, Slot, Timeline},
 };
 
 use crate::support::{
@@ -223,14 +223,38 @@ fn clear_after_encrypted_says_so() {
 }
 
 #[test]
+fn a_rendition_without_any_media_is_not_named() {
+    let mut channel = Channel::begun(60);
+    assert_eq!(multivariant_playlist(&channel.timeline), None);
+    channel.append_without(&[HIGH]);
+    let text = multivariant_playlist(&channel.timeline).unwrap();
+    assert!(text.contains(LOW) && !text.contains(HIGH), "{text}");
+    channel.append(1);
+    assert!(multivariant_playlist(&channel.timeline).unwrap().contains(HIGH));
+}
+
+#[test]
+fn a_process_that_takes_over_changes_the_bytes_and_nothing_else() {
+    let mut channel = Channel::begun(60);
+    channel.append(2);
+    let before = channel.timeline.clone();
+    channel.timeline.take_over();
+    assert_ne!(channel.timeline.to_json().unwrap(), before.to_json().unwrap());
+    assert_eq!(channel.timeline.open_period_id(), before.open_period_id());
+    assert_eq!(channel.playlist(LOW), media_playlist(&before, LOW).unwrap());
+    assert_eq!(Timeline::from_json(&channel.timeline.to_json().unwrap()).unwrap(), channel.timeline);
+}
+
+#[test]
 fn audio_only_and_several_audio_renditions() {
+    let measured = Measured { peak_bps: 0, bytes: 1000, micros: 1_000_000 };
     let audio = |name: &str, bps, language: Option<&str>, codec: &str| {
         let kind = Kind::Audio {
             sample_rate: Some(48_000),
             channels: Some(2),
             language: language.map(str::to_owned),
         };
-        Rendition { codec: Some(codec.to_owned()), ..Rendition::new(name, kind, bps) }
+        Rendition { codec: Some(codec.to_owned()), measured, ..Rendition::new(name, kind, bps) }
     };
     let both = vec![audio("a1", 128_000, Some("en"), "mp4a.40.2"), audio("a2", 64_000, Some("de"), "opus")];
     let timeline = Timeline::new(settings(0), both.clone()).unwrap();
@@ -238,14 +262,17 @@ fn audio_only_and_several_audio_renditions() {
     #EXTM3U
     #EXT-X-VERSION:6
     #EXT-X-INDEPENDENT-SEGMENTS
-    #EXT-X-STREAM-INF:BANDWIDTH=128000,CODECS="mp4a.40.2"
+    #EXT-X-STREAM-INF:BANDWIDTH=128000,AVERAGE-BANDWIDTH=8000,CODECS="mp4a.40.2"
     a1/playlist.m3u8
-    #EXT-X-STREAM-INF:BANDWIDTH=64000,CODECS="opus"
+    #EXT-X-STREAM-INF:BANDWIDTH=64000,AVERAGE-BANDWIDTH=8000,CODECS="opus"
     a2/playlist.m3u8
     "#);
     let kind = Kind::Video { width: 640, height: 360, frame_rate: Some((30_000, 1001)) };
-    let mut ladder =
-        vec![Rendition { codec: Some("avc1.4d401e".to_owned()), ..Rendition::new("v", kind, 900_000) }];
+    let mut ladder = vec![Rendition {
+        codec: Some("avc1.4d401e".to_owned()),
+        measured,
+        ..Rendition::new("v", kind, 900_000)
+    }];
     ladder.extend(both);
     let timeline = Timeline::new(settings(0), ladder).unwrap();
     insta::assert_snapshot!(multivariant_playlist(&timeline).unwrap(), @r#"
@@ -254,9 +281,9 @@ fn audio_only_and_several_audio_renditions() {
     #EXT-X-INDEPENDENT-SEGMENTS
     #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",LANGUAGE="en",NAME="a1",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2",URI="a1/playlist.m3u8"
     #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio2",LANGUAGE="de",NAME="a2",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2",URI="a2/playlist.m3u8"
-    #EXT-X-STREAM-INF:BANDWIDTH=1028000,CODECS="avc1.4d401e,mp4a.40.2",RESOLUTION=640x360,FRAME-RATE=29.970,AUDIO="audio"
+    #EXT-X-STREAM-INF:BANDWIDTH=1028000,AVERAGE-BANDWIDTH=16000,CODECS="avc1.4d401e,mp4a.40.2",RESOLUTION=640x360,FRAME-RATE=29.970,AUDIO="audio"
     v/playlist.m3u8
-    #EXT-X-STREAM-INF:BANDWIDTH=964000,CODECS="avc1.4d401e,opus",RESOLUTION=640x360,FRAME-RATE=29.970,AUDIO="audio2"
+    #EXT-X-STREAM-INF:BANDWIDTH=964000,AVERAGE-BANDWIDTH=16000,CODECS="avc1.4d401e,opus",RESOLUTION=640x360,FRAME-RATE=29.970,AUDIO="audio2"
     v/playlist.m3u8
     "#);
 }

@@ -48,6 +48,18 @@ async fn a_disturbed_network_is_no_answer() {
     let store = Unreliable::new(MemoryStore::new(), hiccup, Dice::from_seed(1));
     assert_eq!(probed(&store).await.unwrap(), Fence::Conditional);
 
+    for seed in 0..50 {
+        let half = Faults {
+            throttle: 100,
+            lose_request: 150,
+            lose_answer: 150,
+            delay_write: 100,
+            ..Faults::default()
+        };
+        let store = Unreliable::new(MemoryStore::new(), half, Dice::from_seed(seed));
+        assert_eq!(probed(&store).await.unwrap(), Fence::Conditional, "seed {seed}");
+    }
+
     let dead = Faults { lose_request: 1000, ..Faults::default() };
     let store = Unreliable::new(MemoryStore::new(), dead, Dice::from_seed(1));
     assert_eq!(probed(&store).await.unwrap_err().cause, Cause::Timeout);

@@ -86,6 +86,7 @@ proptest! {
                 fail_first: 1, throttle, lose_request, lose_answer, delay_write,
                 longest_delay: Duration::from_secs(2),
                 hold: false,
+                refuse: 0,
             };
             let store = Unreliable::new(MemoryStore::new(), faults, Dice::from_seed(seed));
             let mut dice = Dice::from_seed(!seed);

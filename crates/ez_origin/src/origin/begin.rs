@@ -33,7 +33,11 @@ impl Origin {
         let epoch = settings.epoch.number();
         // A process that takes over from its predecessor in the same run goes on in its open period.
         let adopted = adopt(&settings, &mut probed, |timeline| {
-            if timeline.epoch() == epoch { Ok(()) } else { timeline.begin_run(epoch) }
+            if timeline.epoch() != epoch {
+                return timeline.begin_run(epoch);
+            }
+            timeline.take_over();
+            Ok(())
         });
         let timeline = adopted.await?;
         if let Some(timeline) = &timeline {
@@ -62,7 +66,7 @@ impl Origin {
             progress.unfinished = unfinished;
         });
         let mut origin = Self {
-            budget: Budget::of(&settings.spec),
+            budget: Budget::of(&settings.spec, settings.spool_bytes),
             store,
             health,
             uploader,
@@ -77,6 +81,7 @@ impl Origin {
             snapshots,
             acknowledged,
             version: 0,
+            newest_public: 0,
             change: None,
             removable: std::collections::VecDeque::new(),
             leaving: None,

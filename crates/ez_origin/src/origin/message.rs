@@ -81,7 +81,7 @@ impl Origin {
                 Ok(())
             }
             Message::PeriodEnded { local, tail, length } => {
-                let ended = self.period_ended(local, tail);
+                let ended = self.period_ended(local, tail).await;
                 // A run that is gone needs no answer.
                 let _ = length.send(ended);
                 Ok(())
@@ -113,12 +113,16 @@ impl Origin {
         }
     }
 
-    fn period_ended(&mut self, local: u32, tail: Tail) -> Duration {
+    async fn period_ended(&mut self, local: u32, tail: Tail) -> Duration {
         let Some(period) = self.find(local) else { return Duration::ZERO };
         period.has_ended = true;
         if tail == Tail::Redo {
             let cut = period.slots.cut_to_complete();
             let (id, length) = (period.id(), period.length());
+            // After a crash they would be published beside what is encoded in their place.
+            for path in period.segment_paths(&cut) {
+                super::discard(path).await;
+            }
             if let Some(id) = id {
                 self.expire(id, &cut);
             }

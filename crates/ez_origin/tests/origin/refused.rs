@@ -1,0 +1,79 @@
+//! A bucket that refuses.
+
+use std::time::Duration;
+
+use ez_domain::fault::Fault;
+use ez_objects::unreliable::Faults;
+use ez_origin::{Playlists, Stopped, Tail, end_channel};
+use tokio::time::Instant;
+
+use super::feeder::Process;
+use super::judge::judge;
+use super::stage::Stage;
+
+fn refusing() -> Faults {
+    Faults { refuse: 1000, ..Faults::default() }
+}
+
+fn assert_refused(stopped: &Stopped, began: Instant) {
+    let Stopped::Failed(failure) = stopped else { panic!("{stopped:?}") };
+    assert_eq!((failure.fault, failure.retryable), (Fault::Destination, false), "{failure:?}");
+    assert!(failure.reason.contains("credentials"), "{}", failure.reason);
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_at_the_take_over_ends_the_run() {
+    let stage = Stage::new(40);
+    stage.store.set(refusing());
+    let began = Instant::now();
+    assert_refused(&Process::start(&stage, 1).stopped().await, began);
+    assert_refused(&end_channel(&stage.settings(1), &(stage.store.clone() as _)).await.unwrap_err(), began);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_of_uploads_and_manifests_ends_the_run() {
+    let stage = Stage::new(41);
+    let mut process = Process::start(&stage, 1);
+    process.begin(1, 0).await;
+    process.slots(1, 0..2).await;
+    process.until("two slots", |progress| progress.committed == 2).await;
+    stage.store.set(refusing());
+    let began = Instant::now();
+    process.slots(1, 2..4).await;
+    assert_refused(&process.stopped().await, began);
+    stage.store.heal();
+    judge(&stage);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_of_the_end_ends_the_run() {
+    let stage = Stage::new(42);
+    let mut process = Process::start(&stage, 1);
+    process.begin(1, 0).await;
+    process.slots(1, 0..2).await;
+    process.until("two slots", |progress| progress.committed == 2).await;
+    stage.store.set(refusing());
+    let began = Instant::now();
+    // Only manifests are left to be written.
+    process.end(1, Tail::Keep).await;
+    assert_refused(&process.stopped().await, began);
+}
+
+/// Permissions take a moment to spread.
+#[tokio::test(start_paused = true)]
+async fn two_refusals_are_not_believed() {
+    for seed in 0..20 {
+        let stage = Stage::new(43 + seed);
+        let process = Process::start(&stage, 1);
+        process.begin(1, 0).await;
+        process.slots(1, 0..2).await;
+        process.until("two slots", |progress| progress.committed == 2).await;
+        // One in fifty: three in a row at one object would be bad luck.
+        stage.store.set(Faults { refuse: 20, ..Faults::default() });
+        process.slots(1, 2..6).await;
+        process.end(1, Tail::Keep).await;
+        process.leave(Playlists::Rest).await;
+        judge(&stage);
+    }
+}
