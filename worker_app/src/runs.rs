@@ -23,8 +23,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ez_api::internal::{RunAction, RunOrder, RunStatus};
-use ez_api::job::Statistics;
 use ez_domain::lifecycle::{RunOutcome, RunState};
+use ez_service::latest::Latest as _;
 use ez_service::tasks::{OnFailure, TaskGroup};
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -117,7 +117,7 @@ impl Runs {
                 self.remove_folder(*id);
                 return false;
             }
-            if !entry.wanted.borrow().is_abandoned() {
+            if !entry.wanted.latest().is_abandoned() {
                 tracing::info!(run = %id, "abandoning a run that is no longer ours");
                 entry.wanted.send_modify(Wanted::abandon);
             }
@@ -188,7 +188,7 @@ impl Runs {
         let (figures, last) = (self.shared.launcher.figures.clone(), seen.clone());
         self.shared.tasks.spawn("run", OnFailure::Log, async move {
             supervisor.supervise(found).await;
-            if let RunState::Exited { outcome, .. } = &last.borrow().state {
+            if let RunState::Exited { outcome, .. } = &last.latest().state {
                 figures.ended(outcome);
             }
             Ok(())
@@ -221,9 +221,8 @@ impl Runs {
     /// How all runs are, for the heartbeat.
     pub(crate) fn statuses(&self) -> Vec<RunStatus> {
         let status = |(id, entry): (&RunId, &Entry)| {
-            let seen = entry.seen.borrow();
-            let statistics: Statistics = seen.statistics.clone();
-            RunStatus { job: id.job, epoch: id.epoch, state: seen.state.clone(), statistics }
+            let Seen { state, statistics, .. } = entry.seen.latest();
+            RunStatus { job: id.job, epoch: id.epoch, state, statistics }
         };
         self.table().entries.iter().map(status).collect()
     }
@@ -233,7 +232,7 @@ impl Runs {
         self.table()
             .entries
             .iter()
-            .map(|(id, entry)| RunView::new(*id, &entry.seen.borrow(), &entry.wanted.borrow()))
+            .map(|(id, entry)| RunView::new(*id, &entry.seen.latest(), &entry.wanted.latest()))
             .collect()
     }
 

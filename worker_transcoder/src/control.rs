@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result};
 use ez_api::internal::{FromTranscoder, ToTranscoder};
 use ez_api::job::Statistics;
 use ez_domain::lifecycle::RunState;
+use ez_service::latest::{Latest as _, LatestSeen as _};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, watch};
@@ -40,7 +41,7 @@ pub(crate) async fn converse(
                 Err(error) => tracing::debug!(error = format!("{error:#}"), "connection to worker_app lost"),
             }
         }
-        if has_exited(&status.borrow()) && status.has_changed().is_err() {
+        if has_exited(&status.latest()) && status.has_changed().is_err() {
             return Ok(());
         }
         tokio::time::sleep(RECONNECT).await;
@@ -59,7 +60,7 @@ async fn one_connection(
     send(&mut write, hello).await?;
     let mut line = Vec::new();
     loop {
-        let present = status.borrow_and_update().clone();
+        let present = status.latest_seen();
         let is_last = has_exited(&present);
         let Status { state, statistics } = present;
         send(&mut write, &FromTranscoder::Status { state, statistics }).await?;

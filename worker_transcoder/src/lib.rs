@@ -1,6 +1,6 @@
 //! A run: takes the contribution, drives ffmpeg and Shaka packager, publishes what they make.
 //!
-//! - [`run`] owns the run: one task that hears the RTMP listener, the worker, the children and the
+//! - [`mod@run`] owns the run: one task that hears the RTMP listener, the worker, the children and the
 //!   origin, and decides.
 //! - [`period`] is one ffmpeg and one packager with the files they write.
 //! - `ez_origin` uploads closed files, keeps the timeline and publishes the manifests.

@@ -25,6 +25,7 @@ use ez_domain::units::FrameRate;
 use ez_ingest::{Event as Ingested, SessionId};
 use ez_origin::{Message, Playlists, Stopped};
 use ez_service::clock::RunClock;
+use ez_service::latest::Latest as _;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -156,7 +157,7 @@ impl Run {
                 if let Some(active) = self.period.as_mut() {
                     active.period.kill();
                 }
-                return (outcome, self.progress.borrow().committed);
+                return (outcome, self.progress.latest().committed);
             }
         }
     }
@@ -165,7 +166,7 @@ impl Run {
     /// is still on its way is read and dropped.
     fn takes_media(&self) -> bool {
         let is_closing = self.period.as_ref().is_some_and(|active| active.next.is_some());
-        self.leaving.is_some() || (self.progress.borrow().ready && !is_closing)
+        self.leaving.is_some() || (self.progress.latest().ready && !is_closing)
     }
 
     fn wakeup(&self) -> tokio::time::Instant {
@@ -227,27 +228,28 @@ impl Run {
 
     /// Tells the worker when something changed.
     fn tell(&mut self) {
+        let progress = self.progress.latest();
         let view = state::View {
             ingest: ez_domain::job::Ingest {
                 host: self.description.public_host.clone(),
                 port: self.description.rtmp_port,
             },
             is_stopping: self.leaving.is_some(),
-            is_ready: self.progress.borrow().ready,
+            is_ready: progress.ready,
             has_publisher: self.publisher.is_some(),
             is_filling: self.is_filling,
             has_media: self.period.as_ref().is_some_and(|active| active.origin.is_some()),
             has_published: self
                 .period
                 .as_ref()
-                .is_some_and(|active| self.progress.borrow().newest_period == active.period.local),
+                .is_some_and(|active| progress.newest_period == active.period.local),
             remark: self.remark.as_deref(),
-            trouble: self.progress.borrow().trouble.clone(),
+            trouble: progress.trouble.clone(),
         };
         let state = view.state();
         let now = self.clock.now();
         let figures = self.contribution.as_ref().map(|contribution| contribution.figures(now));
-        let statistics = self.meter.statistics(figures.as_ref(), &self.progress.borrow());
+        let statistics = self.meter.statistics(figures.as_ref(), &progress);
         self.status.send_if_modified(|status| {
             // Figures alone go up once a second, states at once.
             let is_due = self.meter.is_due() || status.state != state;

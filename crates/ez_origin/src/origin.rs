@@ -18,6 +18,7 @@ use ez_domain::fault::{Failure, Fault};
 use ez_manifest::timeline::{Expired, Left, PeriodId, Slot, Timeline};
 use ez_objects::dice::Dice;
 use ez_objects::{ObjectStore, health::Health};
+use ez_service::latest::{Latest as _, LatestSeen as _};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 
@@ -227,7 +228,7 @@ impl Origin {
 
     /// The store has a newer state: what it names goes from the disk.
     async fn published(&mut self) {
-        let acknowledged = *self.acknowledged.borrow_and_update();
+        let acknowledged = self.acknowledged.latest_seen();
         while self.removable.front().is_some_and(|(version, _)| *version <= acknowledged.manifests) {
             match self.removable.pop_front() {
                 Some((_, Local::File(path))) => discard(path).await,
@@ -239,7 +240,7 @@ impl Origin {
     }
 
     fn begin_uploads(&mut self) {
-        let stored = self.acknowledged.borrow().timeline;
+        let stored = self.acknowledged.latest().timeline;
         let Some(period) = self.periods.front_mut() else { return };
         let is_open = period.opened_in.is_some_and(|version| version <= stored);
         let Some(id) = period.id().filter(|_| is_open) else { return };

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use ez_manifest::timeline::Timeline;
+use ez_service::latest::LatestSeen as _;
 use tokio::sync::watch;
 
 use crate::Stopped;
@@ -46,7 +47,7 @@ pub(crate) async fn publish(
 ) -> Result<(), Stopped> {
     let mut shown = 0;
     while snapshots.changed().await.is_ok() {
-        let Some(snapshot) = snapshots.borrow_and_update().clone() else { continue };
+        let Some(snapshot) = snapshots.latest_seen() else { continue };
         manifests.store_timeline(&snapshot.timeline).await?;
         acknowledged.send_modify(|acknowledged| acknowledged.timeline = snapshot.version);
         // Also when the state that was to be shown has been passed over.

@@ -5,6 +5,7 @@ pub mod child;
 pub mod clock;
 pub mod config;
 pub mod http;
+pub mod latest;
 pub mod metrics;
 pub mod shutdown;
 pub mod tasks;

@@ -1,6 +1,7 @@
 //! A row of the table: the ways to a run's supervisor, and what it last saw.
 
 use ez_domain::lifecycle::{RunOutcome, RunState};
+use ez_service::latest::Latest as _;
 use tokio::sync::{mpsc, watch};
 
 use super::supervisor::{Message, Seen, Wanted};
@@ -24,6 +25,6 @@ impl Entry {
     }
 
     pub(super) fn has_ended(&self) -> bool {
-        self.seen.borrow().has_ended()
+        self.seen.latest().has_ended()
     }
 }

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use ez_api::internal::ToTranscoder;
 use ez_domain::lifecycle::RunState;
+use ez_service::latest::{Latest as _, LatestSeen as _};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -181,7 +182,7 @@ impl Supervisor {
     }
 
     async fn start(&self) -> Result<Process, String> {
-        let Some(plan) = self.wanted.borrow().plan().cloned() else {
+        let Some(plan) = self.wanted.latest().plan().cloned() else {
             return Err("nothing is known about how to start it".to_owned());
         };
         let launched = self.launcher.launch(self.id, &plan, self.port.port()).await;
@@ -196,7 +197,7 @@ impl Supervisor {
     fn hear(&mut self, message: Message, process: &Process) {
         match message {
             Message::Connected(link) => {
-                let known = process.pid().or(self.report.borrow().pid);
+                let known = process.pid().or(self.report.latest().pid);
                 if known != Some(link.pid) {
                     tracing::warn!(run = %self.id, stranger = link.pid, ours = ?known, "a second transcoder of this run is sent away");
                     link.tell(ToTranscoder::Abandon);
@@ -221,7 +222,7 @@ impl Supervisor {
                     self.kill_after(FAREWELL_GRACE, "it did not end after its last word");
                     return;
                 }
-                let changed = self.report.borrow().state != state;
+                let changed = self.report.latest().state != state;
                 self.report.send_modify(|seen| seen.hear(state, statistics));
                 if changed {
                     self.beat_soon.notify_one();
@@ -239,7 +240,7 @@ impl Supervisor {
     /// Tells the transcoder what is wanted, as soon as there is a way to.
     fn pass_on(&mut self, process: &Process) {
         let (stop, leave, urgent, abandon) = {
-            let wanted = self.wanted.borrow_and_update();
+            let wanted = self.wanted.latest_seen();
             (wanted.is_stopped(), wanted.is_ending(), wanted.is_urgent(), wanted.is_abandoned())
         };
         let order = if abandon {

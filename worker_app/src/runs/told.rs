@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use ez_domain::id::JobId;
 use ez_domain::lifecycle::RunState;
+use ez_service::latest::Latest as _;
 use ez_service::metrics::Facts;
 
 use super::Runs;
@@ -74,7 +75,7 @@ impl Runs {
     fn live(&self) -> BTreeMap<JobId, Seen> {
         let table = self.table();
         // In the order of epochs, so the newest run of a job stays.
-        let all = table.entries.iter().map(|(id, entry)| (id.job, entry.seen.borrow().clone()));
+        let all = table.entries.iter().map(|(id, entry)| (id.job, entry.seen.latest()));
         all.filter(|(_, seen)| !seen.has_ended()).collect()
     }
 }

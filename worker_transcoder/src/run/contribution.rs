@@ -7,6 +7,7 @@ use ez_contribution::timeline::{Contribution, Event as Heard, FrameDuration, Out
 use ez_domain::lifecycle::RunOutcome;
 use ez_domain::units::FrameRate;
 use ez_ingest::{EndReason, Event as Ingested};
+use ez_service::latest::Latest as _;
 
 use super::{Next, Over, Run, state, still};
 
@@ -153,7 +154,7 @@ impl Run {
         };
         let fallback = FrameRate::new(FALLBACK_RATE.0, FALLBACK_RATE.1);
         let chosen =
-            if fixed { highest } else { self.progress.borrow().frame_rate.or_else(announced).or(highest) };
+            if fixed { highest } else { self.progress.latest().frame_rate.or_else(announced).or(highest) };
         chosen.or(fallback).unwrap_or_else(|| unreachable!("the fallback rate has no zero"))
     }
 

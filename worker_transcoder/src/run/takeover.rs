@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use ez_contribution::timeline::{Contribution, Still};
 use ez_domain::lifecycle::RunOutcome;
 use ez_origin::LastMedia;
+use ez_service::latest::LatestSeen as _;
 
 use super::contribution::settings;
 use super::periods::period_folder;
@@ -19,16 +20,13 @@ impl Run {
     /// Once the store was taken over: tidies up after the earlier process, and begins to make a still of
     /// what it left.
     pub(super) fn on_progress(&mut self) {
-        let unfinished = {
-            let progress = self.progress.borrow_and_update();
-            if !progress.ready || self.has_taken_over {
-                return;
-            }
-            progress.unfinished.clone()
-        };
+        let progress = self.progress.latest_seen();
+        if !progress.ready || self.has_taken_over {
+            return;
+        }
         self.has_taken_over = true;
         self.tasks.spawn(remove_old_periods(self.description.folder.clone()));
-        if let Some(media) = unfinished.filter(|_| self.spec.reconnect_seconds > 0) {
+        if let Some(media) = progress.unfinished.filter(|_| self.spec.reconnect_seconds > 0) {
             self.order_still_of(media);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use ez_domain::lifecycle::RunState;
@@ -11,6 +11,7 @@ use ez_testkit::media::publisher::{Publisher, Repeat};
 use ez_testkit::wait::eventually;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use tokio::time::Instant;
 
 use super::harness::{Bucket, Running, Viewer, contribution, decode_periods, job, segments, spec};
 

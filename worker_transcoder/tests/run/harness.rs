@@ -19,6 +19,7 @@ use ez_domain::spec::{
 };
 use ez_domain::units::{Bitrate, FrameRate};
 use ez_manifest::watch::Watch;
+use ez_service::latest::Latest as _;
 use ez_testkit::media::Media;
 use ez_testkit::media::counter::analysis::{Analysis, Cadence, analyse};
 use ez_testkit::media::counter::read_frames;
@@ -268,7 +269,7 @@ impl Running {
             Ok(Err(_)) => "the run closed its connection before",
             Err(_) => "not in time",
         };
-        let last = self.states.borrow().clone();
+        let last = self.states.latest();
         bail!("{answer}: {what}; the last report was {last:?}")
     }
 

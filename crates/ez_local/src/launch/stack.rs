@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use ez_service::latest::Latest as _;
 use ez_service::tasks::{OnFailure, TaskGroup};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
@@ -151,7 +152,7 @@ impl Stack {
     /// # Errors
     /// When no service has this name.
     pub fn process(&self, name: &str) -> Result<Option<Identity>, Error> {
-        Ok(self.find(name)?.status.borrow().process)
+        Ok(self.find(name)?.status.latest().process)
     }
 
     /// Kills a service with SIGKILL, as a crash would, and waits until that process is gone. It is
@@ -162,7 +163,7 @@ impl Stack {
     pub async fn kill(&self, name: &str) -> Result<(), Error> {
         let supervised = self.find(name)?;
         let mut status = supervised.status.clone();
-        let Some(process) = status.borrow().process else { return Ok(()) };
+        let Some(process) = status.latest().process else { return Ok(()) };
         signal(name, process, Signal::SIGKILL)?;
         drop(status.wait_for(|status| status.process != Some(process)).await);
         Ok(())

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ez_service::child;
+use ez_service::latest::{Latest as _, LatestSeen as _};
 use nix::sys::signal::Signal;
 use tokio::process::Child;
 use tokio::sync::watch;
@@ -64,7 +65,7 @@ pub(crate) async fn supervise(
     let mut pause = FIRST_PAUSE;
     let mut again = false;
     loop {
-        let now = *wanted.borrow_and_update();
+        let now = wanted.latest_seen();
         match now {
             Wanted::Ended => return Ok(()),
             Wanted::TakenAway => {
@@ -130,7 +131,7 @@ async fn one_life(
     let life = tokio::select! {
         exit = child.wait() => Life::Died(describe(exit)),
         () = until_told(wanted) => {
-            let now = *wanted.borrow();
+            let now = wanted.latest();
             end(service, now, &mut child).await;
             Life::Told
         }

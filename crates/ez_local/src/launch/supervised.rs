@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ez_service::latest::Latest as _;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
@@ -44,7 +45,7 @@ impl Supervised {
         Err(Error::NotReady {
             service: name.clone(),
             seconds: READY.as_secs(),
-            reason: self.status.borrow().missing.clone(),
+            reason: self.status.latest().missing,
             log: log.clone(),
         })
     }

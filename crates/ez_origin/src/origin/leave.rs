@@ -1,5 +1,6 @@
 //! The end of a period and of the run.
 
+use ez_service::latest::Latest as _;
 use tokio::sync::oneshot;
 
 use super::{Local, Origin, Playlists};
@@ -56,7 +57,7 @@ impl Origin {
         }
         let next = u64::from(self.change.is_some());
         leaving.last = Some(self.version.saturating_add(next));
-        let published = self.acknowledged.borrow().manifests;
+        let published = self.acknowledged.latest().manifests;
         self.leave_when_published(published);
     }
 

@@ -3,6 +3,7 @@
 use ez_domain::fault::Failure;
 use ez_domain::units::FrameRate;
 use ez_manifest::timeline::Timeline;
+use ez_service::latest::Latest as _;
 
 use super::Origin;
 use crate::spool::LastMedia;
@@ -35,7 +36,7 @@ pub struct Progress {
 impl Origin {
     pub(super) fn report(&self) {
         let backlog: usize = self.periods.iter().map(|period| period.slots.backlog()).sum();
-        let acknowledged = *self.acknowledged.borrow();
+        let acknowledged = self.acknowledged.latest();
         let media_end_ms =
             acknowledged.media_end_ms.or_else(|| self.timeline.as_ref().and_then(Timeline::media_end_ms));
         let now = Progress {

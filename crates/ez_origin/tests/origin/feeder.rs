@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ez_domain::spec::RenditionName;
 use ez_origin::{ClosedFile, FileKind, Message, Origin, Playlists, Progress, Settings, Stopped, Tail};
+use ez_service::latest::Latest as _;
 use ez_testkit::wait::eventually;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -105,7 +106,7 @@ impl<'stage> Process<'stage> {
     pub(crate) async fn until(&self, what: &str, wanted: impl Fn(&Progress) -> bool) -> Progress {
         let progress = self.progress.clone();
         let look = || async {
-            let now = progress.borrow().clone();
+            let now = progress.latest();
             if wanted(&now) { Ok(now) } else { Err(format!("{now:?}")) }
         };
         eventually(LONG, what, look).await.unwrap()

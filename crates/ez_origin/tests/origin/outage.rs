@@ -5,6 +5,7 @@ use std::time::Duration;
 use ez_domain::fault::Fault;
 use ez_objects::unreliable::Faults;
 use ez_origin::{Playlists, Tail};
+use ez_service::latest::Latest as _;
 
 use super::feeder::Process;
 use super::judge::{every, judge};
@@ -93,7 +94,7 @@ async fn a_run_that_begins_in_an_outage_waits_for_its_end() {
     stage.store.set(away());
     let process = Process::start(&stage, 1);
     tokio::time::sleep(Duration::from_secs(300)).await;
-    assert!(process.is_running() && !process.progress.borrow().ready);
+    assert!(process.is_running() && !process.progress.latest().ready);
     stage.store.heal();
     process.until("the take-over", |progress| progress.ready).await;
     process.begin(1, 0).await;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ez_domain::fault::{Failure, Fault};
 use ez_domain::lifecycle::{RunOutcome, RunState};
+use ez_service::latest::Latest as _;
 use tokio::time::{Instant, timeout};
 
 use super::{Message, Process, Supervisor};
@@ -38,7 +39,7 @@ impl Supervisor {
         }
         let now = Instant::now();
         let (abandoned, stopped, segment_seconds) = {
-            let wanted = self.wanted.borrow();
+            let wanted = self.wanted.latest();
             let segment_seconds = wanted.plan().map(|plan| plan.spec.segment_seconds);
             (wanted.is_abandoned(), wanted.is_ending(), segment_seconds)
         };
@@ -57,7 +58,7 @@ impl Supervisor {
         let log = logs::last_line(&self.launcher.log(self.id))
             .map_or_else(String::new, |line| format!("; last line of its log: {line}"));
         let failure = Failure::retryable(Fault::Worker, format!("the transcoder {how}{context}{log}"));
-        let committed_segments = self.report.borrow().segments_at_least(segment_seconds);
+        let committed_segments = self.report.latest().segments_at_least(segment_seconds);
         Some(RunState::Exited { outcome: RunOutcome::Failed { failure }, committed_segments })
     }
 }

@@ -13,7 +13,7 @@ enum Will {
 }
 
 /// The will, and how the run is started if that is known.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Wanted {
     will: Will,
     /// The worker itself is going.
