@@ -5,9 +5,9 @@ mod health;
 mod layers;
 mod respond;
 mod service_token;
+mod serving;
 mod wrong_method;
 
-use std::future::IntoFuture as _;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -25,8 +25,6 @@ pub use service_token::{ServiceToken, TooShort, guarded};
 pub const BODY_LIMIT: usize = 256 * 1024;
 /// Longest time that a request may take.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(15);
-/// Longest time that open requests may take after the shutdown began.
-const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 
 /// Binds `host:port` with a message that says what to do when that fails.
 ///
@@ -43,18 +41,7 @@ pub async fn bind(service: &str, host: &str, port: u16) -> Result<TcpListener> {
 /// Serves until `shutdown`, then lets open requests end.
 ///
 /// # Errors
-/// When the listener fails.
+/// When the listener cannot be used any more.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) -> Result<()> {
-    let ending = shutdown.clone();
-    let serving =
-        axum::serve(listener, router).with_graceful_shutdown(ending.cancelled_owned()).into_future();
-    tokio::pin!(serving);
-    tokio::select! {
-        served = &mut serving => return served.context("serve HTTP"),
-        () = shutdown.cancelled() => {}
-    }
-    match tokio::time::timeout(SHUTDOWN_GRACE, serving).await {
-        Ok(served) => served.context("serve HTTP"),
-        Err(_) => Ok(()),
-    }
+    serving::serve(listener, router, serving::Limits::default(), shutdown).await
 }
