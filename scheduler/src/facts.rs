@@ -13,20 +13,6 @@ use ez_store::{Census, StoreError, WorkerRecord};
 use crate::app::{Running, millis};
 use crate::planner::{silence_ms, state};
 
-/// Every phase, so that one without jobs is told as 0.
-const PHASES: [PhaseName; 10] = [
-    PhaseName::Pending,
-    PhaseName::Assigned,
-    PhaseName::Listening,
-    PhaseName::Streaming,
-    PhaseName::Interrupted,
-    PhaseName::Stopping,
-    PhaseName::Backoff,
-    PhaseName::Stopped,
-    PhaseName::Failed,
-    PhaseName::Deleting,
-];
-
 /// Gathers from the store and the queue. What is away is told as away; the rest is told all the same.
 pub(crate) fn gather(running: Arc<Running>) -> Gather {
     Arc::new(move || {
@@ -58,7 +44,8 @@ async fn read(running: &Running) -> Result<(Census, Vec<WorkerRecord>), StoreErr
 
 fn tell_jobs(facts: &mut Facts, census: &Census) {
     let counted = |name: &str| census.phases.get(name).copied().unwrap_or(0);
-    let known = PHASES.map(|phase| ([("phase", phase.as_str())], number(counted(phase.as_str()))));
+    // A phase without jobs is told as 0.
+    let known = PhaseName::ALL.map(|phase| ([("phase", phase.as_str())], number(counted(phase.as_str()))));
     // What an earlier version wrote is in no phase until it changes.
     let unknown = census.jobs.saturating_sub(census.phases.values().sum());
     let unknown = (unknown > 0).then_some(([("phase", "unknown")], number(unknown)));

@@ -1,6 +1,6 @@
 use ez_domain::fault::{Failure as Cause, Fault};
 use ez_domain::id::{Epoch, Incarnation, WorkerId};
-use ez_domain::job::{Credentials, Run};
+use ez_domain::job::{Credentials, PhaseName, Run};
 use ez_domain::lifecycle::{Event, Outcome, RunOutcome, RunState, step};
 use ez_domain::units::Timestamp;
 use uuid::Uuid;
@@ -93,11 +93,13 @@ fn the_original_s_words_agree_with_the_domain_in_every_phase() {
         Phase::Streaming { run: run(), since },
         Phase::Interrupted { run: run(), since },
         Phase::Stopping { run: run(), deadline },
+        Phase::Finishing { epoch: Epoch::new(4), since },
         Phase::Backoff { until },
         Phase::Stopped { since },
         Phase::Failed { since },
         Phase::Deleting { keep_media: false, since },
     ];
+    assert_eq!(phases.each_ref().map(Phase::name), PhaseName::ALL, "in that order");
     for phase in phases {
         let job = Job { phase, ..new_job() };
         let answer = shown(&job);

@@ -167,8 +167,8 @@ pub struct DrmEncryptionKeyInfo {
     #[serde(rename = "Content_id")]
     pub content_id: String,
     /// When it was made.
-    #[serde(rename = "Time_created")]
-    pub time_created: String,
+    #[serde(rename = "Time_created", with = "time")]
+    pub time_created: Option<Timestamp>,
 }
 
 /// Why a job failed.

@@ -10,6 +10,7 @@
 
 pub mod create_job;
 pub mod fault;
+mod flag;
 pub mod internal;
 pub mod job;
 pub mod port;

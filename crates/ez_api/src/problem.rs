@@ -85,7 +85,7 @@ impl Problem {
 
     /// 404: there is nothing at `path`.
     pub fn no_such_resource(path: &str) -> Self {
-        let detail = "there is nothing at this address; the API is described at /openapi.json";
+        let detail = "there is nothing at this address; jobs are at /jobs, the console is at /, and docs/job-reference.md lists all addresses";
         Self::new("not-found", "There is nothing here", 404, detail).about(path)
     }
 

@@ -32,8 +32,8 @@ pub struct OutputDocument {
     /// Key-frame interval in seconds.
     #[serde(rename = "Fragment_duration")]
     pub fragment_duration: u32,
-    /// Encode for the smallest delay.
-    #[serde(rename = "Low_latency_mode")]
+    /// Encode for the smallest delay: 0 or 1.
+    #[serde(rename = "Low_latency_mode", with = "crate::flag")]
     pub low_latency_mode: bool,
     /// Time-shift window in seconds.
     #[serde(rename = "Time_shift_buffer_depth")]
@@ -58,8 +58,8 @@ pub struct OutputDocument {
 /// `Spec.Output.Drm`; all unset means that the channel is in clear.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DrmDocument {
-    /// Unset: `false`.
-    #[serde(rename = "Disable_clear_key")]
+    /// Unset: 0.
+    #[serde(rename = "Disable_clear_key", with = "crate::flag")]
     pub disable_clear_key: bool,
     /// Unset: empty.
     #[serde(rename = "Protection_system")]

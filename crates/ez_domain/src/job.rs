@@ -198,6 +198,21 @@ pub enum PhaseName {
 }
 
 impl PhaseName {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::Pending,
+        Self::Assigned,
+        Self::Listening,
+        Self::Streaming,
+        Self::Interrupted,
+        Self::Stopping,
+        Self::Finishing,
+        Self::Backoff,
+        Self::Stopped,
+        Self::Failed,
+        Self::Deleting,
+    ];
+
     /// The name as it stands in JSON and logs.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -78,19 +78,7 @@ fn in_phase(name: PhaseName) -> Job {
     job
 }
 
-const PHASES: [PhaseName; 11] = [
-    PhaseName::Pending,
-    PhaseName::Assigned,
-    PhaseName::Listening,
-    PhaseName::Streaming,
-    PhaseName::Interrupted,
-    PhaseName::Stopping,
-    PhaseName::Finishing,
-    PhaseName::Backoff,
-    PhaseName::Stopped,
-    PhaseName::Failed,
-    PhaseName::Deleting,
-];
+const PHASES: [PhaseName; 11] = PhaseName::ALL;
 
 fn exited(outcome: RunOutcome) -> Event {
     let state = RunState::Exited { outcome, committed_segments: 0 };
