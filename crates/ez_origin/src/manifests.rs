@@ -34,7 +34,6 @@ impl Manifests {
     pub(crate) fn new(
         settings: &Settings,
         store: &Arc<dyn ObjectStore>,
-        conditional: bool,
         policy: Policy,
         dice: &mut Dice,
     ) -> Self {
@@ -42,8 +41,14 @@ impl Manifests {
         let mut cell = |object: ObjectKey, mark| {
             let content_type = object.kind.content_type().to_owned();
             let cache_control = object.kind.cache_control().to_owned();
-            let settings =
-                stable::Settings { key: object.key, content_type, cache_control, mark, conditional, policy };
+            let settings = stable::Settings {
+                key: object.key,
+                content_type,
+                cache_control,
+                mark,
+                conditional: true,
+                policy,
+            };
             StableObject::new(Arc::clone(store), settings, dice.fork())
         };
         let delivery = settings.spec.delivery;

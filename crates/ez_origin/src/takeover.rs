@@ -23,8 +23,6 @@ use crate::{Settings, Stopped};
 /// The bucket, probed.
 #[derive(Debug)]
 pub(crate) struct Probed {
-    /// Whether the store itself fences former owners off.
-    pub(crate) conditional: bool,
     pub(crate) policy: Policy,
     pub(crate) dice: Dice,
     pub(crate) manifests: Manifests,
@@ -44,11 +42,14 @@ pub(crate) async fn probe(settings: &Settings, store: &Arc<dyn ObjectStore>) -> 
         }
     };
     if !fence.is_conditional() {
-        tracing::warn!(%fence, "the store cannot fence a former owner by itself; the lease alone does");
+        let reason = format!(
+            "the bucket cannot keep a replaced worker from overwriting its successor ({fence}); choose a store \
+             that honours If-Match and If-None-Match on PUT, as S3 does"
+        );
+        return Err(Stopped::Failed(Failure::final_(Fault::Destination, reason)));
     }
-    let conditional = fence.is_conditional();
-    let manifests = Manifests::new(settings, store, conditional, policy, &mut dice);
-    Ok(Probed { conditional, policy, dice, manifests })
+    let manifests = Manifests::new(settings, store, policy, &mut dice);
+    Ok(Probed { policy, dice, manifests })
 }
 
 /// Reads the timeline, changes it and stores it under our epoch; `None` when there is none.

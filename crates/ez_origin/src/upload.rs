@@ -20,7 +20,6 @@ pub(crate) struct Uploader {
     pub(crate) store: Arc<dyn ObjectStore>,
     pub(crate) objects: Objects,
     pub(crate) epoch: Epoch,
-    pub(crate) conditional: bool,
     pub(crate) policy: Policy,
 }
 
@@ -44,7 +43,7 @@ impl Uploader {
             content_type: object.kind.content_type().to_owned(),
             cache_control: object.kind.cache_control().to_owned(),
             epoch: self.epoch,
-            conditional: self.conditional,
+            conditional: true,
         };
         let body = Body::File(path);
         let mut refusals = Refusals::new(self.policy, dice.fork());

@@ -50,13 +50,8 @@ impl Origin {
         let unfinished = if found.is_empty() { None } else { spool.last_media().await };
 
         let objects = Objects::of(settings.job);
-        let uploader = Uploader {
-            store: Arc::clone(&store),
-            objects,
-            epoch: settings.epoch,
-            conditional: probed.conditional,
-            policy: probed.policy,
-        };
+        let uploader =
+            Uploader { store: Arc::clone(&store), objects, epoch: settings.epoch, policy: probed.policy };
         let (snapshots, states) = watch::channel(None);
         let (acknowledge, acknowledged) = watch::channel(Acknowledged::default());
         let mut publisher = JoinSet::new();

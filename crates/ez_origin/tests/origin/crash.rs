@@ -59,7 +59,7 @@ async fn feed_for_ever(stage: &Stage, closed: &Closed, dice: &mut Dice) {
             tokio::time::sleep(Duration::from_millis(dice.below(300))).await;
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// What packager had closed or begun when it died with the process, and nobody was told of.
@@ -107,7 +107,7 @@ fn whoever_takes_over_publishes_every_closed_segment_once() {
             live_for(Duration::from_millis(dice.below(3000)), async {
                 let process = Process::start(&stage, 1);
                 process.until("the take-over", |progress| progress.ready).await;
-                std::future::pending().await
+                std::future::pending::<()>().await;
             });
         }
         let was_published_whole = stage.spooled(1) == ["last"];

@@ -1,9 +1,15 @@
 //! A bucket that refuses.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use bytes::Bytes;
 use ez_domain::fault::Fault;
+use ez_objects::memory::MemoryStore;
+use ez_objects::object::Page;
 use ez_objects::unreliable::Faults;
+use ez_objects::{Body, ETag, Error, ObjectInfo, ObjectStore, Precondition, PutOptions};
 use ez_origin::{Playlists, Stopped, Tail, end_channel};
 use tokio::time::Instant;
 
@@ -76,4 +82,42 @@ async fn two_refusals_are_not_believed() {
         process.leave(Playlists::Rest).await;
         judge(&stage);
     }
+}
+
+/// Takes no notice of preconditions.
+#[derive(Debug)]
+struct Careless(MemoryStore);
+
+#[async_trait]
+impl ObjectStore for Careless {
+    async fn put(&self, key: &str, body: &Body, options: &PutOptions) -> Result<ETag, Error> {
+        self.0.put(key, body, &PutOptions { precondition: Precondition::None, ..options.clone() }).await
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<(Bytes, ObjectInfo)>, Error> {
+        self.0.get(key).await
+    }
+
+    async fn head(&self, key: &str) -> Result<Option<ObjectInfo>, Error> {
+        self.0.head(key).await
+    }
+
+    async fn delete_batch(&self, keys: &[String]) -> Result<(), Error> {
+        self.0.delete_batch(keys).await
+    }
+
+    async fn list(&self, prefix: &str, continuation: Option<&str>) -> Result<Page, Error> {
+        self.0.list(prefix, continuation).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_cannot_fence_is_not_used() {
+    let stage = Stage::new(44);
+    let store: Arc<dyn ObjectStore> = Arc::new(Careless(MemoryStore::new()));
+    let Err(Stopped::Failed(failure)) = end_channel(&stage.settings(1), &store).await else {
+        panic!("it is used");
+    };
+    assert_eq!((failure.fault, failure.retryable), (Fault::Destination, false));
+    assert!(failure.reason.contains("If-Match"), "{}", failure.reason);
 }
