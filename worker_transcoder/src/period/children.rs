@@ -11,6 +11,7 @@ use ez_media::log::Source;
 use ez_media::{package, transcode};
 use ez_origin::ClosedFile;
 use ez_service::child;
+use ez_service::latest::Latest as _;
 use nix::sys::signal::Signal;
 use tokio::process::Child;
 use tokio::sync::{mpsc, watch};
@@ -104,16 +105,20 @@ impl Supervision {
             });
         }
         if let Some(output) = children.ffmpeg.stderr.take() {
-            readers.spawn(async move { lines::log(Source::Ffmpeg, output).await });
+            readers.spawn(async move {
+                lines::log(Source::Ffmpeg, output).await.map(|line| (Source::Ffmpeg, line))
+            });
         }
         if let Some(output) = children.packager.stderr.take() {
-            readers.spawn(async move { lines::log(Source::Packager, output).await });
+            readers.spawn(async move {
+                lines::log(Source::Packager, output).await.map(|line| (Source::Packager, line))
+            });
         }
 
         let failure = self.until_both_ended(&mut children, &mut watcher, events).await;
-        let mut last_error = None;
+        let mut last_lines = Vec::new();
         while let Some(read) = readers.join_next().await {
-            last_error = read.ok().flatten().or(last_error);
+            last_lines.extend(read.ok().flatten());
         }
         while let Some(path) = watcher.pending() {
             let file = watcher.take(&self.setup.folder, &self.layout, path);
@@ -121,8 +126,8 @@ impl Supervision {
         }
         let missed = watcher.rescan(&self.setup.folder, &self.layout, true).await;
         self.tell(events, missed).await;
-        failure.map(|why| match last_error {
-            Some(line) => format!("{why}; its last error was: {line}"),
+        failure.map(|(culprit, why)| match last_lines.into_iter().find(|(source, _)| *source == culprit) {
+            Some((_, line)) => format!("{why}; its last line was: {line}"),
             None => why,
         })
     }
@@ -132,7 +137,7 @@ impl Supervision {
         children: &mut Children,
         watcher: &mut Watcher,
         events: &mpsc::Sender<(u32, Event)>,
-    ) -> Option<String> {
+    ) -> Option<(Source, String)> {
         let mut failure = None;
         let (mut ffmpeg_ended, mut packager_ended) = (false, false);
         let mut rescan = tokio::time::interval(RESCAN);
@@ -165,7 +170,7 @@ impl Supervision {
                         rescan.reset_immediately();
                     }
                     let file = watcher.take(&self.setup.folder, &self.layout, path);
-                    if file.is_some() && (ffmpeg_ended || *self.finishing.borrow()) && !is_killed {
+                    if file.is_some() && (ffmpeg_ended || self.finishing.latest()) && !is_killed {
                         grace.set(tokio::time::sleep(patience));
                     }
                     self.tell(events, file).await;
@@ -183,7 +188,7 @@ impl Supervision {
                     child::signal_group(&children.ffmpeg, Signal::SIGKILL);
                     child::signal_group(&children.packager, Signal::SIGKILL);
                 }
-                Ok(()) = self.finishing.changed(), if !*self.finishing.borrow() => {
+                Ok(()) = self.finishing.changed(), if !self.finishing.latest() => {
                     grace.set(tokio::time::sleep(patience));
                 }
                 () = &mut grace => {
@@ -212,22 +217,27 @@ impl Supervision {
     }
 
     /// Why a child ended, unless that was wanted.
-    fn judge(&self, source: Source, status: std::io::Result<ExitStatus>, asked: bool) -> Option<String> {
-        let asked = asked || *self.finishing.borrow();
+    fn judge(
+        &self,
+        source: Source,
+        status: std::io::Result<ExitStatus>,
+        asked: bool,
+    ) -> Option<(Source, String)> {
+        let asked = asked || self.finishing.latest();
         let name = match source {
             Source::Ffmpeg => "ffmpeg",
             Source::Packager => "packager",
         };
         let status = match status {
             Ok(status) => status,
-            Err(error) => return Some(format!("the end of {name} could not be read: {error}")),
+            Err(error) => return Some((source, format!("the end of {name} could not be read: {error}"))),
         };
         let ending = exit::classify(source, exit_status(status), asked);
-        tracing::info!(period = self.setup.local, child = name, %ending, asked, "child ended");
+        tracing::info!(period = self.setup.local, child = name, %ending, %status, asked, "child ended");
         match ending {
-            Ending::Clean if !asked => Some(format!("{name} ended though its input had not")),
+            Ending::Clean if !asked => Some((source, format!("{name} ended though its input had not"))),
             _ if asked => None,
-            other => Some(format!("{name} ended: {other}")),
+            other => Some((source, format!("{name} ended: {other}"))),
         }
     }
 

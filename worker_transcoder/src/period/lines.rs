@@ -29,11 +29,12 @@ pub(super) async fn progress(local: u32, output: impl AsyncRead + Unpin, events:
     }
 }
 
-/// Passes log lines on, each at its level; answers the last one that was an error.
+/// Passes log lines on, each at its level; answers the line that explains an end best: the last error,
+/// or the last line at all, as a runtime that aborts names no level.
 pub(super) async fn log(source: Source, output: impl AsyncRead + Unpin) -> Option<String> {
     let mut reader = BufReader::new(output);
     let mut line = Vec::new();
-    let mut last_error = None;
+    let (mut last_error, mut last_line) = (None, None);
     while next_line(&mut reader, &mut line).await {
         let text = String::from_utf8_lossy(&line);
         let text = text.trim_end();
@@ -49,6 +50,7 @@ pub(super) async fn log(source: Source, output: impl AsyncRead + Unpin) -> Optio
             Level::Warning => tracing::warn!(?source, line = parsed.text, "child warns"),
             Level::Info | Level::Debug => tracing::debug!(?source, line = parsed.text, "child says"),
         }
+        last_line = Some(parsed.text.to_owned());
     }
-    last_error
+    last_error.or(last_line)
 }

@@ -1,5 +1,6 @@
 //! The live figures of the run.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use ez_api::job::Statistics;
@@ -11,6 +12,9 @@ use ez_service::clock::RunClock;
 
 /// Figures alone are sent this often.
 const PERIOD: Duration = Duration::from_secs(1);
+/// The encode speed is that of the last so many seconds: an average since the start would hide for
+/// hours that the worker has become too slow.
+const SPEED_WINDOW: Duration = Duration::from_secs(10);
 
 /// Adds up what outlives a publisher or a period.
 #[derive(Debug)]
@@ -20,6 +24,8 @@ pub(crate) struct Meter {
     active: Duration,
     publishing_since: Option<Duration>,
     encoder: Progress,
+    /// When ffmpeg had put out how many microseconds, oldest first.
+    put_out: VecDeque<(Duration, i64)>,
     last_second: Duration,
     is_due: bool,
 }
@@ -32,6 +38,7 @@ impl Meter {
             active: Duration::ZERO,
             publishing_since: None,
             encoder: Progress::default(),
+            put_out: VecDeque::new(),
             last_second: Duration::ZERO,
             is_due: true,
         }
@@ -52,10 +59,39 @@ impl Meter {
     pub(crate) fn forget(&mut self, figures: &Figures) {
         self.earlier_bytes = self.earlier_bytes.saturating_add(figures.total_bytes);
         self.encoder = Progress::default();
+        self.put_out.clear();
     }
 
     pub(crate) fn progress(&mut self, progress: Progress) {
+        if let Some(out) = progress.out_time_us {
+            self.put_out_until(out, self.clock.now());
+        }
         self.encoder = progress;
+    }
+
+    fn put_out_until(&mut self, out_us: i64, now: Duration) {
+        if self.put_out.back().is_some_and(|(_, before)| out_us < *before) {
+            // Another ffmpeg, from zero.
+            self.put_out.clear();
+        }
+        self.put_out.push_back((now, out_us));
+        while self.put_out.get(1).is_some_and(|(at, _)| now.saturating_sub(*at) >= SPEED_WINDOW) {
+            self.put_out.pop_front();
+        }
+    }
+
+    /// Media seconds per second, lately; what ffmpeg itself tells is an average since its start.
+    fn encode_speed(&self) -> f64 {
+        let (Some((from, first)), Some((to, last))) = (self.put_out.front(), self.put_out.back()) else {
+            return 0.0;
+        };
+        let seconds = to.saturating_sub(*from).as_secs_f64();
+        let media = Duration::from_micros(last.abs_diff(*first)).as_secs_f64();
+        if seconds > 0.0 {
+            (media / seconds * 1000.0).round() / 1000.0
+        } else {
+            self.encoder.speed.unwrap_or(0.0)
+        }
     }
 
     pub(crate) fn second(&mut self, now: Duration) {
@@ -78,7 +114,7 @@ impl Meter {
             bytes_ingested: self.earlier_bytes,
             up_seconds: now.as_secs(),
             active_seconds: (self.active + publishing).as_secs(),
-            encode_speed: self.encoder.speed.unwrap_or(0.0),
+            encode_speed: self.encode_speed(),
             dropped_frames: self.encoder.drop_frames.unwrap_or(0),
             duplicated_frames: self.encoder.dup_frames.unwrap_or(0),
             upload_backlog: origin.backlog,
@@ -102,4 +138,28 @@ impl Meter {
 
 fn thousandths(milliseconds: i64) -> f64 {
     Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0)).as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn encode_speed_is_that_of_the_last_seconds() {
+        let mut meter = Meter::new(RunClock::start());
+        let mut out = 0;
+        let mut run = |seconds: std::ops::Range<u64>, speed_percent: i64| {
+            for second in seconds {
+                out += 10_000 * speed_percent;
+                meter.put_out_until(out, Duration::from_secs(second));
+            }
+            meter.encode_speed()
+        };
+        assert!((run(0..3600, 100) - 1.0).abs() < 1e-9);
+        assert!((run(3600..3612, 80) - 0.8).abs() < 1e-9, "an hour at full speed hides nothing");
+        assert!((run(3612..3617, 100) - 0.9).abs() < 1e-9);
+        meter.put_out_until(0, Duration::from_secs(3617));
+        meter.put_out_until(2_000_000, Duration::from_secs(3618));
+        assert!((meter.encode_speed() - 2.0).abs() < 1e-9, "a new period");
+    }
 }

@@ -8,7 +8,7 @@ use ez_contribution::flv;
 use ez_contribution::timeline::Contribution;
 use ez_domain::fault::{Failure, Fault};
 use ez_domain::lifecycle::RunOutcome;
-use ez_origin::{Message, Tail};
+use ez_origin::{FileKind, Message, Tail};
 use tokio::sync::oneshot;
 
 use super::contribution::{ENCODER_PATIENCE, duration_of, settings};
@@ -86,7 +86,7 @@ impl Run {
     /// Kills a broken period and goes on in a new one, unless that happened too often.
     pub(super) fn replace_period(&mut self, why: String) -> Option<Over> {
         tracing::warn!(why, "the period is replaced");
-        if !self.restarts.allow(self.clock.now()) {
+        if !self.restarts.allow() {
             let failure =
                 Failure::retryable(Fault::Worker, format!("the encoder failed again and again: {why}"));
             return Some(RunOutcome::Failed { failure });
@@ -106,6 +106,9 @@ impl Run {
                 if let Some(active) = self.period.as_mut().filter(|_| is_present) {
                     active.last_closed = self.clock.now();
                 }
+                if matches!(file.kind, FileKind::Segment { .. }) {
+                    self.restarts.segment();
+                }
                 drop(self.to_origin.send(Message::Closed { local, file }).await);
                 None
             }
@@ -124,6 +127,7 @@ impl Run {
             over = self.replace_period(failure.unwrap_or_else(|| "ffmpeg ended by itself".to_owned()));
         } else if let Some(why) = failure {
             tracing::warn!(why, "a period did not end well");
+            self.remark = Some(why);
         }
         let active = self.period.as_mut()?;
         let (length, ended) = oneshot::channel();

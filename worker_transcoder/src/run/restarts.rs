@@ -1,23 +1,37 @@
-//! How often a period may be replaced before the run gives up.
+//! How often a period may be replaced in vain before the run gives up.
 
-use std::collections::VecDeque;
-use std::time::Duration;
+/// Replacements in a row after which the worker is believed to be at fault.
+const LIMIT: u32 = 4;
+/// Segments of each rendition after which a period counts as a success.
+const RECOVERED: u64 = 3;
 
-const LIMIT: usize = 3;
-const WITHIN: Duration = Duration::from_secs(60);
-
-/// Moments of the latest replacements.
-#[derive(Debug, Default)]
-pub(crate) struct Restarts(VecDeque<Duration>);
+/// The latest replacements. A channel that recovers each time is never given up.
+#[derive(Debug)]
+pub(crate) struct Restarts {
+    renditions: u64,
+    /// Segments closed since the last replacement, of all renditions together.
+    closed: u64,
+    in_vain: u32,
+}
 
 impl Restarts {
+    pub(crate) const fn new(renditions: u64) -> Self {
+        Self { renditions, closed: 0, in_vain: 0 }
+    }
+
+    /// A segment was closed.
+    pub(crate) const fn segment(&mut self) {
+        self.closed = self.closed.saturating_add(1);
+    }
+
     /// Counts one more; `false` when it is one too many.
-    pub(crate) fn allow(&mut self, now: Duration) -> bool {
-        while self.0.front().is_some_and(|first| now.saturating_sub(*first) > WITHIN) {
-            self.0.pop_front();
+    pub(crate) const fn allow(&mut self) -> bool {
+        if self.closed >= RECOVERED.saturating_mul(self.renditions) {
+            self.in_vain = 0;
         }
-        self.0.push_back(now);
-        self.0.len() <= LIMIT
+        self.closed = 0;
+        self.in_vain = self.in_vain.saturating_add(1);
+        self.in_vain <= LIMIT
     }
 }
 
@@ -25,11 +39,23 @@ impl Restarts {
 mod tests {
     use super::*;
 
+    fn after(segments: u64, restarts: &mut Restarts) -> bool {
+        for _ in 0..segments {
+            restarts.segment();
+        }
+        restarts.allow()
+    }
+
     #[test]
-    fn three_within_a_minute_are_allowed() {
-        let mut restarts = Restarts::default();
-        let allowed: Vec<bool> =
-            [0, 10, 20, 30, 95, 100].into_iter().map(|at| restarts.allow(Duration::from_secs(at))).collect();
-        assert_eq!(allowed, [true, true, true, false, true, true]);
+    fn four_in_vain_are_allowed() {
+        let mut restarts = Restarts::new(2);
+        let allowed: Vec<bool> = [0, 5, 5, 0, 0].map(|segments| after(segments, &mut restarts)).to_vec();
+        assert_eq!(allowed, [true, true, true, true, false]);
+    }
+
+    #[test]
+    fn a_period_that_lived_makes_good() {
+        let mut restarts = Restarts::new(2);
+        assert!((0..1000).all(|round| after(if round % 3 == 0 { 6 } else { 0 }, &mut restarts)));
     }
 }

@@ -76,6 +76,8 @@ pub async fn run(description: RunDescription, shutdown: CancellationToken) -> Re
     let (happenings, happened) = mpsc::channel(PERIOD_QUEUE);
     let (stills, made) = mpsc::channel(1);
     let (bridges, bridged) = mpsc::channel(1);
+    let renditions = spec.video.len() + spec.audio.len();
+    let restarts = Restarts::new(u64::try_from(renditions).unwrap_or(u64::MAX));
     let run = Run {
         meter: Meter::new(clock),
         description,
@@ -96,7 +98,7 @@ pub async fn run(description: RunDescription, shutdown: CancellationToken) -> Re
         interrupted_at: None,
         is_filling: false,
         remark: None,
-        restarts: Restarts::default(),
+        restarts,
         next_local: 1,
         leaving: None,
     };
