@@ -5,7 +5,7 @@
  */
 
 /**
- * @typedef {"pending"|"assigned"|"listening"|"streaming"|"interrupted"|"stopping"|"finishing"|"backoff"|"stopped"|"failed"} Phase
+ * @typedef {"pending"|"assigned"|"listening"|"streaming"|"interrupted"|"stopping"|"finishing"|"backoff"|"stopped"|"failed"|"deleting"} Phase
  */
 
 /**

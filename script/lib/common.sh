@@ -71,10 +71,13 @@ install_redis() {
     if [ -d /usr/sbin ] && [ ! -e "$policy" ] && { [ "$(id -u)" -eq 0 ] || have sudo; }; then
         printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null && as_root chmod 755 "$policy" && ours=yes
     fi
+    # Left behind it would keep other packages' services from starting, so it goes however this ends.
+    [ -z "$ours" ] || trap 'as_root rm -f /usr/sbin/policy-rc.d' EXIT
+    [ -z "$ours" ] || trap 'exit 130' INT TERM
     # In a shell of its own, so that its failure does not leave the policy behind.
     local installed=yes
     (apt_install redis-server redis-server) || installed=
-    [ -z "$ours" ] || as_root rm -f "$policy"
+    [ -z "$ours" ] || { as_root rm -f "$policy" && trap - EXIT INT TERM; }
     [ -n "$installed" ] || exit 1
     if have systemctl && [ -d /run/systemd/system ]; then
         as_root systemctl disable --now redis-server >/dev/null 2>&1 || true

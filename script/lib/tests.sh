@@ -15,6 +15,10 @@ need_chromium() {
 need_node() {
     have node || fail "node is missing: install Node.js 20.19 or newer"
     have npm || fail "npm is missing: install it with Node.js"
+    local version
+    version=$(node --version)
+    [ "$(printf '%s\n20.19.0\n' "${version#v}" | sort -V | head -n 1)" = 20.19.0 ] ||
+        fail "Node.js $version is too old: install 20.19 or newer (https://nodejs.org)"
     local folder
     for folder in tests/browser tests/console; do
         npm_ci "$root/$folder"

@@ -20,7 +20,7 @@ pub struct Installation {
     pub stack: Stack,
     api: String,
     http: Client,
-    _data: TempDir,
+    data: TempDir,
     _machine: MutexGuard<'static, ()>,
 }
 
@@ -40,7 +40,13 @@ impl Installation {
         };
         let api = stack.endpoints().api;
         let http = Client::builder().no_proxy().timeout(Duration::from_secs(20)).build()?;
-        Ok(Self { stack, api, http, _data: data, _machine: machine })
+        Ok(Self { stack, api, http, data, _machine: machine })
+    }
+
+    /// Leaves the data folder, logs and media included, for whoever wants to know what happened.
+    pub fn keep_data(&mut self) -> &Path {
+        self.data.disable_cleanup(true);
+        self.data.path()
     }
 
     /// The sample job of the repository, in the installation's bucket.

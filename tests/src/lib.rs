@@ -2,6 +2,7 @@
 //!
 //! The services are the real programs of this build, started by the launcher that `script/up` uses.
 
+pub mod bench;
 pub mod browser;
 pub mod chaos;
 pub mod console;

@@ -1,4 +1,4 @@
-//! The segments that an MPD names, as a DASH client would ask for them.
+//! The objects that an MPD names, as a DASH client would ask for them.
 
 use std::collections::BTreeMap;
 
@@ -6,11 +6,12 @@ use anyhow::{Context as _, Result};
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
-/// URIs by representation id, relative to the MPD, in order, over all periods.
+/// URIs by representation id, relative to the MPD, in order, over all periods: the init segment of each
+/// period, then its segments.
 ///
 /// # Errors
 /// When the XML cannot be read or lacks what addressing by `$Time$` needs.
-pub fn segments(xml: &str) -> Result<BTreeMap<String, Vec<String>>> {
+pub fn objects(xml: &str) -> Result<BTreeMap<String, Vec<String>>> {
     let mut reader = Reader::from_str(xml);
     let mut named: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let (mut base, mut representation, mut template) = (String::new(), String::new(), String::new());
@@ -25,6 +26,10 @@ pub fn segments(xml: &str) -> Result<BTreeMap<String, Vec<String>>> {
                 "SegmentTemplate" => {
                     template = attribute(&element, "media")?.context("no media template")?;
                     time = 0;
+                    let init =
+                        attribute(&element, "initialization")?.context("no initialization template")?;
+                    let init = init.replace("$RepresentationID$", &representation);
+                    named.entry(representation.clone()).or_default().push(format!("{base}{init}"));
                 }
                 "S" => {
                     time = number(&element, "t")?.unwrap_or(time);
@@ -65,10 +70,13 @@ mod tests {
     #[test]
     fn a_timeline_is_expanded_by_time() {
         let xml = r#"<MPD><Period id="p"><BaseURL>1-1/</BaseURL><AdaptationSet><Representation id="v">
-            <SegmentTemplate media="v/$Time$.m4s" timescale="10"><SegmentTimeline>
+            <SegmentTemplate initialization="$RepresentationID$/i.mp4" media="v/$Time$.m4s" timescale="10"><SegmentTimeline>
             <S t="5" d="20" r="1"/><S d="10"/><S t="60" d="20"/></SegmentTimeline></SegmentTemplate>
             </Representation></AdaptationSet></Period></MPD>"#;
-        let named = segments(xml).unwrap();
-        assert_eq!(named["v"], ["1-1/v/5.m4s", "1-1/v/25.m4s", "1-1/v/45.m4s", "1-1/v/60.m4s"]);
+        let named = objects(xml).unwrap();
+        assert_eq!(
+            named["v"],
+            ["1-1/v/i.mp4", "1-1/v/5.m4s", "1-1/v/25.m4s", "1-1/v/45.m4s", "1-1/v/60.m4s"]
+        );
     }
 }

@@ -13,7 +13,7 @@ use ez_testkit::media::hls::HlsClient;
 use ez_testkit::media::probe::probe;
 use ez_testkit::media::publisher::{Publisher, Repeat};
 use ez_testkit::media::source::{Contribution, FrameRate};
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, StatusCode, Url};
 use serde_json::Value;
 
 /// The contribution's length in seconds, and its frames.
@@ -60,7 +60,7 @@ async fn a_channel_plays_in_browsers_and_every_frame_arrives_in_every_rendition(
         assert_eq!(report["ok"], Value::Bool(true), "{report}");
     }
     let live = installation.until(&id, "figures", 5, |job| job["Statistics"]["Video_width"] == 1280).await?;
-    assert!(live["Statistics"]["Ingress_kbps"].as_f64() > Some(500.0), "{live:#}");
+    figures_are_those_of_the_contribution(&live);
     ensure!(publisher.wait(Duration::from_secs(60)).await?.success(), "{}", publisher.log());
 
     let (status, _) = installation.ask(Method::PUT, &format!("/jobs/{id}/stop"), None).await?;
@@ -69,10 +69,34 @@ async fn a_channel_plays_in_browsers_and_every_frame_arrives_in_every_rendition(
     every_frame_is_there(&installation, &hls, &dash).await
 }
 
+fn figures_are_those_of_the_contribution(job: &Value) {
+    let figures = &job["Statistics"];
+    let between = |name: &str, low: f64, high: f64| {
+        let figure = figures[name].as_f64().unwrap_or(f64::NAN);
+        assert!((low..=high).contains(&figure), "{name} is not in {low}..{high}: {job:#}");
+    };
+    between("Ingress_kbps", 500.0, 6000.0);
+    between("Video_fps", 25.0, 35.0);
+    between("Video_height", 720.0, 720.0);
+    between("Key_frame_interval_seconds", 1.9, 2.1);
+    // Played for 8 s at least: two browsers beside it may slow the encoder down for moments.
+    between("Bytes_ingested", 500_000.0, 20_000_000.0);
+    between("Up_seconds", 8.0, 120.0);
+    between("Active_seconds", 8.0, 60.0);
+    between("Encode_speed", 0.5, 1.5);
+    between("Upload_backlog", 0.0, 12.0);
+    between("Newest_segment_age_seconds", 0.01, 10.0);
+    assert_eq!((text(figures, "Video_codec"), text(figures, "Audio_codec")), ("h264", "aac"), "{job:#}");
+    assert_eq!(text(job, "Reason"), "media is being published", "{job:#}");
+    assert_eq!(job["Ingress_bandwidth_kbps"], figures["Ingress_kbps"], "{job:#}");
+    assert_eq!(job["Total_bytes_ingested"], figures["Bytes_ingested"], "{job:#}");
+}
+
 async fn every_frame_is_there(installation: &Installation, hls: &str, dash: &str) -> Result<()> {
     let client = HlsClient::new()?;
     let presentation = client.presentation(hls).await?;
-    let named_by_dash = mpd::segments(&installation.fetch(dash).await?)?;
+    let named_by_dash = mpd::objects(&installation.fetch(dash).await?)?;
+    let dash: Url = dash.parse().context("the URL of the MPD")?;
     let sample = installation.sample_job()?;
     let outputs = sample["Output"]["Video_outputs"].as_array().context("video outputs")?.clone();
     let mut starts = Vec::new();
@@ -80,18 +104,19 @@ async fn every_frame_is_there(installation: &Installation, hls: &str, dash: &str
         let periods = playlist.periods();
         assert_eq!(periods.len(), 1, "{}", rendition.url);
         let name = rendition.url.path_segments().and_then(|mut parts| parts.nth_back(1)).unwrap_or_default();
-        // DASH names exactly the same objects.
-        let by_hls: Vec<String> = periods[0].iter().map(|segment| object_name(segment.url.path())).collect();
-        let by_dash: Vec<String> = named_by_dash
+        // What a DASH client gets is byte for byte the same, so it is decoded once.
+        let by_hls = client.download(&periods[0]).await?;
+        let uris = named_by_dash
             .values()
             .find(|uris| uris.first().is_some_and(|uri| uri.contains(&format!("{name}/"))))
-            .with_context(|| format!("{name} is not in the MPD"))?
-            .iter()
-            .map(|uri| object_name(uri))
-            .collect();
-        assert_eq!(by_hls, by_dash, "{name}");
+            .with_context(|| format!("{name} is not in the MPD"))?;
+        let mut by_dash = Vec::new();
+        for uri in uris {
+            by_dash.extend(client.bytes(&dash.join(uri)?, None).await?);
+        }
+        assert!(by_hls == by_dash, "{name}: HLS has {} bytes, DASH {}", by_hls.len(), by_dash.len());
 
-        let media = Media::bytes(&client.download(&periods[0]).await?)?;
+        let media = Media::bytes(&by_hls)?;
         let probed = probe(&media).await?;
         let Some(video) = probed.video() else {
             starts.push(probed.audio().and_then(|audio| audio.first_pts()).context("audio")?);
@@ -103,6 +128,7 @@ async fn every_frame_is_there(installation: &Installation, hls: &str, dash: &str
             .with_context(|| format!("{name} is not in the request"))?;
         assert_eq!(video.width.map(u64::from), output["Width"].as_u64(), "{name}");
         assert_eq!(video.height.map(u64::from), output["Height"].as_u64(), "{name}");
+        assert_eq!(video.frame_rate.as_deref(), Some("30/1"), "{name}");
         for interval in video.key_frame_intervals() {
             assert!((interval - 1.0).abs() < 0.001, "{name}: key frames every {interval} s");
         }
@@ -120,18 +146,13 @@ async fn every_frame_is_there(installation: &Installation, hls: &str, dash: &str
             .collect();
         let analysis = analyse(&frames, Cadence::SAME_RATE);
         assert!(analysis.is_clean(), "{name}: {analysis:?}");
+        assert!((analysis.longest_time_step - 1.0 / 30.0).abs() < 0.001, "{name}: {analysis:?}");
         assert_eq!((analysis.first, analysis.last), (Some(0), Some(FRAMES - 1)), "{name}");
     }
     let spread =
         starts.iter().copied().fold(f64::MIN, f64::max) - starts.iter().copied().fold(f64::MAX, f64::min);
     assert!(spread < 0.05, "renditions start {spread} s apart: {starts:?}");
     Ok(())
-}
-
-/// `<rendition>/<time>.m4s`.
-fn object_name(path: &str) -> String {
-    let parts: Vec<&str> = path.rsplit('/').take(2).collect();
-    parts.into_iter().rev().collect::<Vec<_>>().join("/")
 }
 
 #[tokio::test(flavor = "multi_thread")]

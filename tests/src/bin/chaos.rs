@@ -54,19 +54,26 @@ async fn run(arguments: Vec<String>) -> Result<Vec<String>> {
     let mut session = Session::start().await?;
     for fault in faults {
         for number in 1..=rounds {
-            let outcome = round::run(&mut session, fault).await.with_context(|| format!("round {number}"))?;
-            let bad = outcome.complaints();
-            println!(
-                "{} {number}/{rounds}: longest wait {:.2} s, {} frames lost ({} in flight){}",
-                fault.name(),
-                outcome.longest_wait.as_secs_f64(),
-                outcome.frames_lost,
-                outcome.in_flight,
-                if bad.is_empty() { "" } else { ", BAD" }
-            );
-            complaints.extend(bad.into_iter().map(|what| format!("{} {number}: {what}", fault.name())));
-            outcomes.push(outcome);
+            let round = format!("{} {number}/{rounds}", fault.name());
+            match round::run(&mut session, fault).await {
+                Ok(outcome) => {
+                    let bad = outcome.complaints();
+                    println!("{round}: {outcome}{}", if bad.is_empty() { "" } else { ", BAD" });
+                    complaints.extend(bad.into_iter().map(|what| format!("{round}: {what}")));
+                    outcomes.push(outcome);
+                }
+                Err(error) => {
+                    let data = session.installation.keep_data().display().to_string();
+                    println!("{round}: FAILED; the installation is left in {data}");
+                    complaints.push(format!("{round}: {error:#}"));
+                    drop(session);
+                    session = Session::start().await?;
+                }
+            }
         }
+    }
+    if !complaints.is_empty() {
+        eprintln!("the last installation is left in {}", session.installation.keep_data().display());
     }
     println!("\n{}", table(&outcomes));
     Ok(complaints)

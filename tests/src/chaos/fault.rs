@@ -139,7 +139,7 @@ impl Fault {
             }
             Self::PublisherFreezes => {
                 session.publisher.pause()?;
-                tokio::time::sleep(Duration::from_secs(4)).await;
+                tokio::time::sleep(FREEZE).await;
                 session.publisher.resume()?;
             }
             Self::FfmpegKilled => send(find(&data, "ffmpeg")?, Signal::SIGKILL)?,
@@ -166,6 +166,9 @@ impl Fault {
         Ok(())
     }
 }
+
+/// How long a publisher sends nothing.
+pub const FREEZE: Duration = Duration::from_secs(4);
 
 /// How long a service is away.
 const AWAY: Duration = Duration::from_secs(8);

@@ -1,6 +1,7 @@
 //! One round: publish, break something, count.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -8,7 +9,7 @@ use ez_testkit::media::Media;
 use ez_testkit::media::counter::read_frames;
 use tokio::time::Instant;
 
-use super::fault::Fault;
+use super::fault::{FREEZE, Fault};
 use super::session::{FRAMES, Feed, RETURNED, SECONDS, Session};
 
 /// What came of a round.
@@ -43,6 +44,17 @@ impl Outcome {
             found.push(format!("no segment for {:?}, {limit:?} is the limit", self.longest_wait));
         }
         found
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let wait = self.longest_wait.as_secs_f64();
+        write!(
+            out,
+            "longest wait {wait:.2} s, {} frames lost ({} in flight)",
+            self.frames_lost, self.in_flight
+        )
     }
 }
 
@@ -115,8 +127,10 @@ fn lost(fault: Fault, numbers: &BTreeSet<u16>, sent: usize) -> (usize, usize) {
     let last = numbers.range(..FRAMES).next_back().copied().unwrap_or(0);
     let holes = count(0..last);
     if fault == Fault::PublisherFreezes {
-        // What it sent in a burst after its pause is stale and left out up to a key frame.
-        return (count(0..FRAMES), count(0..FRAMES));
+        // What it sends in a burst after its pause is stale and left out up to a key frame, of which
+        // there is one a second.
+        let stale = usize::try_from((FREEZE.as_secs() + 1) * 30).unwrap_or(usize::MAX);
+        return (count(0..FRAMES), count(0..FRAMES).min(stale));
     }
     let returned = numbers.range(RETURNED..).next().copied().unwrap_or(RETURNED);
     let end = RETURNED + if fault == Fault::PublisherChanges { 200 } else { 240 };

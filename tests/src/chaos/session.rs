@@ -5,7 +5,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use ez_testkit::media::publisher::{Publisher, Repeat};
 use ez_testkit::media::source::{Contribution, FrameRate, Sound};
+use ez_testkit::wait::eventually;
+use reqwest::Url;
 use serde_json::json;
+use tokio::net::TcpStream;
 
 use super::viewer::Viewer;
 use crate::installation::{Installation, text};
@@ -115,9 +118,19 @@ impl Session {
     /// When there is nowhere to publish.
     pub async fn publish(&mut self, feed: Feed) -> Result<()> {
         let url = ingest_url(&self.installation, &self.id).await?;
+        until_accepted(&url).await?;
         self.publisher = Publisher::start(&feed.flv().await?, &url, Repeat::Once)?;
         Ok(())
     }
+}
+
+/// Waits until somebody listens, as an encoder does that tries again: a killed transcoder takes a moment.
+async fn until_accepted(url: &str) -> Result<()> {
+    let url: Url = url.parse().context("the ingest URL")?;
+    let address = (url.host_str().context("an ingest host")?, url.port().context("an ingest port")?);
+    let connect = || TcpStream::connect(address);
+    eventually(Duration::from_secs(10), "a transcoder that listens", connect).await?;
+    Ok(())
 }
 
 async fn ingest_url(installation: &Installation, id: &str) -> Result<String> {

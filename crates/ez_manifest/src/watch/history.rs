@@ -8,18 +8,37 @@ use super::{ListedSegment, MediaPlaylist, Violation};
 const DATE_TOLERANCE_US: i64 = 1010;
 
 /// Everything that was ever shown of one rendition.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Watch {
+    date_tolerance_us: i64,
     playlists: Vec<MediaPlaylist>,
     by_number: BTreeMap<u64, ListedSegment>,
     by_uri: HashMap<String, u64>,
     may_resume: bool,
 }
 
+impl Default for Watch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Watch {
-    /// A client that saw nothing yet.
+    /// A client that saw nothing yet, strict to the rounding of the playlist's own figures.
     pub fn new() -> Self {
-        Self::default()
+        Self::with_date_tolerance_us(DATE_TOLERANCE_US)
+    }
+
+    /// Like [`Watch::new`], but a date may be this many microseconds from the end of the segment before:
+    /// for audio, whose frames of another encoder do not continue the grid of the one before.
+    pub fn with_date_tolerance_us(date_tolerance_us: i64) -> Self {
+        Self {
+            date_tolerance_us,
+            playlists: Vec::new(),
+            by_number: BTreeMap::new(),
+            by_uri: HashMap::new(),
+            may_resume: false,
+        }
     }
 
     /// All playlists seen, oldest first.
@@ -38,7 +57,7 @@ impl Watch {
             Ok(playlist) => playlist,
             Err(error) => return vec![error.into()],
         };
-        let mut violations = alone(&playlist);
+        let mut violations = alone(&playlist, self.date_tolerance_us);
         if let Some(before) = self.playlists.last() {
             violations.extend(self.after(before, &playlist));
         }
@@ -123,7 +142,7 @@ impl Watch {
 }
 
 /// Rules of one playlist on its own.
-fn alone(playlist: &MediaPlaylist) -> Vec<Violation> {
+fn alone(playlist: &MediaPlaylist, date_tolerance_us: i64) -> Vec<Violation> {
     let mut found = Vec::new();
     let has_gap = playlist.segments.iter().any(|segment| segment.is_gap);
     let has_map = playlist.segments.iter().any(|segment| segment.map.is_some());
@@ -144,12 +163,12 @@ fn alone(playlist: &MediaPlaylist) -> Vec<Violation> {
     if let Some(last) = playlist.segments.last().filter(|last| last.is_gap) {
         found.push(Violation::EndsWithGap { sequence: last.sequence });
     }
-    found.extend(dates(playlist));
+    found.extend(dates(playlist, date_tolerance_us));
     found
 }
 
 /// Dates grow, and inside a discontinuity they grow by the durations.
-fn dates(playlist: &MediaPlaylist) -> Vec<Violation> {
+fn dates(playlist: &MediaPlaylist, tolerance_us: i64) -> Vec<Violation> {
     let mut found = Vec::new();
     let mut clock_us: Option<i64> = None;
     let mut last_ms: Option<i64> = None;
@@ -166,8 +185,7 @@ fn dates(playlist: &MediaPlaylist) -> Vec<Violation> {
                     found.push(Violation::DateNotGrowing { sequence, before, now });
                 }
                 let found_us = now.saturating_mul(1000);
-                if let Some(expected) =
-                    expected.filter(|expected| (found_us - expected).abs() > DATE_TOLERANCE_US)
+                if let Some(expected) = expected.filter(|expected| (found_us - expected).abs() > tolerance_us)
                 {
                     found.push(Violation::DateJumped { sequence, expected, found: found_us });
                 }
