@@ -83,16 +83,11 @@ fn tell_jobs(facts: &mut Facts, census: &Census) {
 }
 
 fn tell_workers(facts: &mut Facts, workers: &[WorkerRecord], now: Timestamp, suspect_after_ms: u64) {
-    let states = [
-        ("ready", WorkerState::Ready),
-        ("suspect", WorkerState::Suspect),
-        ("draining", WorkerState::Draining),
-    ];
     let in_state = |wanted: WorkerState| {
         workers.iter().filter(|worker| state(worker, now, suspect_after_ms) == wanted).count()
     };
-    let counted = states
-        .map(|(name, wanted)| ([("state", name)], number(u64::try_from(in_state(wanted)).unwrap_or(0))));
+    let counted = WorkerState::ALL
+        .map(|wanted| ([("state", wanted.as_str())], number(u64::try_from(in_state(wanted)).unwrap_or(0))));
     facts.gauge("workers", "Registered workers, by state", counted);
 
     type Figure = (&'static str, &'static str, fn(&WorkerRecord) -> f64);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ez_domain::id::JobId;
 use ez_domain::job::{Job, Phase};
 use ez_domain::lifecycle::Event;
-use ez_domain::placement::{Placement, Plan, WaitingJob, WorkerState, WorkerView, plan};
+use ez_domain::placement::{Placement, Plan, Standing, WaitingJob, WorkerState, WorkerView, plan};
 use ez_domain::units::Timestamp;
 use ez_store::{Applied, CommitGuard, StoreError, WorkerRecord, apply};
 use tokio::time::timeout;
@@ -172,12 +172,11 @@ fn view(worker: &WorkerRecord, now: Timestamp, suspect_after_ms: u64) -> WorkerV
 
 /// Whether a worker may be given runs, by the store's clock.
 pub(crate) fn state(worker: &WorkerRecord, now: Timestamp, suspect_after_ms: u64) -> WorkerState {
-    if worker.draining {
-        WorkerState::Draining
-    } else if silence_ms(worker, now) > suspect_after_ms {
-        WorkerState::Suspect
-    } else {
-        WorkerState::Ready
+    match worker.standing {
+        Standing::Draining => WorkerState::Draining,
+        _ if silence_ms(worker, now) > suspect_after_ms => WorkerState::Suspect,
+        Standing::DiskFull => WorkerState::Quarantined,
+        Standing::Open => WorkerState::Ready,
     }
 }
 

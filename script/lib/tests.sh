@@ -31,7 +31,7 @@ npm_ci() {
     [ -f "$installed" ] && cmp -s "$installed" "$1/package-lock.json" && return 0
     echo "      npm ci in ${1#"$root"/}"
     (cd "$1" && npm ci --no-audit --no-fund) >"$log" 2>&1 ||
-        fail "npm ci failed in $1 ($(grep -v '^$' "$log" | tail -n 1)): see $log"
+        fail "npm ci failed in $1 ($(grep '^npm error' "$log" | grep -v 'complete log' | tail -n 1)): see $log"
     cp "$1/package-lock.json" "$installed"
 }
 

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Settings;
+use crate::disk::Disk;
 use crate::figures::Figures;
 use crate::heartbeat::{Contact, Conversation};
 use crate::identity::DataFolder;
@@ -86,7 +87,9 @@ pub async fn run(settings: Settings, listener: TcpListener, shutdown: Cancellati
     tasks.spawn("http", OnFailure::Stop, http::serve(listener, router(services), tasks.shutdown().clone()));
     let scheduler = Scheduler::new(settings.scheduler_url, settings.service_token)
         .context("make the client for the scheduler")?;
-    let conversation = Conversation::new(scheduler, introduction, runs.clone(), beat_soon, contact, figures);
+    let disk = Disk::new(data.path().to_owned(), settings.least_free_disk);
+    let conversation =
+        Conversation::new(scheduler, introduction, runs.clone(), beat_soon, contact, disk, figures);
     let (silence, silent) = (CancellationToken::new(), CancellationToken::new());
     let (ending, ended) = (silence.clone(), silent.clone().drop_guard());
     tasks.spawn("heartbeat", OnFailure::Stop, async move {

@@ -24,6 +24,7 @@ pub const BINDINGS: &[Binding] = &[
     ("EZ_RTMP_BIND_HOST", "Rtmp_bind_host"),
     ("EZ_RTMP_PORT_BASE", "Rtmp_port_base"),
     ("EZ_RTMP_PORTS", "Rtmp_ports"),
+    ("EZ_LEAST_FREE_DISK_MIB", "Least_free_disk_mib"),
     ("EZ_FFMPEG_PATH", "ffmpeg_path"),
     ("EZ_FFPROBE_PATH", "ffprobe_path"),
     ("EZ_PACKAGER_PATH", "packager_path"),
@@ -72,6 +73,9 @@ pub struct Config {
     /// Ports in the pool: the most runs at a time.
     #[serde(rename = "Rtmp_ports")]
     pub rtmp_ports: u16,
+    /// Free space of the data folder's disk in MiB below which no further run is taken.
+    #[serde(rename = "Least_free_disk_mib")]
+    pub least_free_disk_mib: u64,
     /// The program ffmpeg.
     pub ffmpeg_path: PathBuf,
     /// The program ffprobe.
@@ -135,6 +139,8 @@ impl Default for Config {
             rtmp_bind_host: "127.0.0.1".into(),
             rtmp_port_base: 1935,
             rtmp_ports: 15,
+            // One channel's media of ten minutes, which is what an outage of the bucket costs.
+            least_free_disk_mib: 512,
             ffmpeg_path: "ffmpeg".into(),
             ffprobe_path: "ffprobe".into(),
             packager_path: "packager".into(),

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ez_api::internal::{Heartbeat, HeartbeatReply, RegisterWorker, RunStatus};
+use ez_domain::placement::Standing;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -19,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use contact::Contact;
 
 use crate::capacity::Meter;
+use crate::disk::Disk;
 use crate::figures::Figures;
 use crate::registration::{CallError, Scheduler};
 use crate::runs::Runs;
@@ -44,6 +46,7 @@ pub(crate) struct Conversation {
     beat_soon: Arc<Notify>,
     contact: Arc<Contact>,
     meter: Meter,
+    disk: Disk,
     figures: Figures,
     interval: Duration,
 }
@@ -55,10 +58,11 @@ impl Conversation {
         runs: Runs,
         beat_soon: Arc<Notify>,
         contact: Arc<Contact>,
+        disk: Disk,
         figures: Figures,
     ) -> Self {
         let meter = Meter::start();
-        Self { scheduler, introduction, runs, beat_soon, contact, meter, figures, interval: INTERVAL }
+        Self { scheduler, introduction, runs, beat_soon, contact, meter, disk, figures, interval: INTERVAL }
     }
 
     /// Converses until `ending`, then says the last words.
@@ -120,7 +124,7 @@ impl Conversation {
         let beat = Heartbeat {
             worker: self.introduction.worker,
             incarnation: self.introduction.incarnation,
-            draining: self.runs.is_draining(),
+            standing: if self.runs.is_draining() { Standing::Draining } else { self.disk.standing() },
             used_millicores: self.meter.used_millicores(),
             runs,
         };

@@ -13,6 +13,7 @@
 mod app;
 mod capacity;
 pub mod config;
+mod disk;
 mod figures;
 mod heartbeat;
 mod identity;

@@ -44,8 +44,17 @@ pub(crate) enum Event {
     Progress(Progress),
     /// Both children are gone. `failure` is why, when nobody had asked for it.
     Ended {
-        failure: Option<String>,
+        failure: Option<Broken>,
     },
+}
+
+/// Why a period ended that should have gone on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Broken {
+    /// In words for people.
+    pub(crate) why: String,
+    /// The worker's disk is full: a next period would end the same way.
+    pub(crate) is_disk_full: bool,
 }
 
 /// A running period.

@@ -74,11 +74,13 @@ struct Active {
     ended: Option<oneshot::Receiver<Duration>>,
 }
 
-/// The run is ending by order.
+/// The run is ending.
 struct Leaving {
     playlists: Playlists,
     /// Answers once everything is published; asked when no period is open any more.
     done: Option<oneshot::Receiver<()>>,
+    /// Why, when nobody ordered it, and until when the rest may be published.
+    failure: Option<(Failure, Duration)>,
 }
 
 struct Run {
@@ -110,6 +112,10 @@ struct Run {
 
 /// The end of the run.
 type Over = RunOutcome;
+
+/// How long a run that failed may take to publish what is whole; an outage of the bucket ends it sooner
+/// than that of an ordered end.
+const LAST_UPLOADS: Duration = Duration::from_secs(10);
 
 impl Run {
     /// The loop. Answers how the run ended and how many segments it published.
@@ -150,7 +156,7 @@ impl Run {
                     self.on_progress();
                     None
                 }
-                _ = each_second.tick() => self.each_second(),
+                _ = each_second.tick() => self.each_second().await,
                 () = tokio::time::sleep_until(wakeup) => self.tick().await,
             };
             if let Some(outcome) = over {
@@ -188,7 +194,7 @@ impl Run {
             return None;
         }
         tracing::info!(?playlists, "stopping");
-        self.leaving = Some(Leaving { playlists, done: None });
+        self.leaving = Some(Leaving { playlists, done: None, failure: None });
         self.ingest_end.cancel();
         if self.period.is_some() {
             self.close_period(Next::Wait);
@@ -196,6 +202,25 @@ impl Run {
             self.leave().await;
         }
         None
+    }
+
+    /// Ends the run with a failure, after what is whole has been published: nobody else has it.
+    async fn give_up(&mut self, failure: Failure) {
+        if self.leaving.is_some() {
+            return;
+        }
+        tracing::error!(reason = failure.reason, "the run gives up");
+        let until = self.clock.now() + LAST_UPLOADS;
+        self.leaving =
+            Some(Leaving { playlists: Playlists::Rest, done: None, failure: Some((failure, until)) });
+        self.ingest_end.cancel();
+        if let Some(active) = self.period.as_mut() {
+            // Nobody encodes again what not every rendition has; what every one has stays.
+            active.next = Some(Next::Replay);
+            active.period.kill();
+        } else {
+            self.leave().await;
+        }
     }
 
     /// Asks the origin to publish what is left; the run is over only after that.
@@ -206,9 +231,15 @@ impl Run {
         drop(self.to_origin.send(Message::Leave { playlists: leaving.playlists, done }).await);
     }
 
-    fn each_second(&mut self) -> Option<Over> {
+    async fn each_second(&mut self) -> Option<Over> {
         let now = self.clock.now();
         self.meter.second(now);
+        if let Some((failure, until)) = self.leaving.as_ref().and_then(|leaving| leaving.failure.as_ref())
+            && now >= *until
+        {
+            tracing::warn!("not all of it could be published in time");
+            return Some(RunOutcome::Failed { failure: failure.clone() });
+        }
         let window = Duration::from_secs(self.spec.reconnect_seconds.into());
         if self.interrupted_at.is_some_and(|since| now.saturating_sub(since) >= window) {
             tracing::info!("the reconnect window is over");
@@ -221,7 +252,7 @@ impl Run {
                 && now.saturating_sub(active.last_closed) > patience
         });
         if is_hung {
-            return self.replace_period(format!("no segment for {} s", patience.as_secs()));
+            self.replace_period(format!("no segment for {} s", patience.as_secs())).await;
         }
         None
     }
@@ -275,8 +306,11 @@ async fn closing(active: Option<&mut Active>) -> Duration {
 
 /// The answer of the origin to the end of the run; pends while none is awaited.
 async fn left(leaving: Option<&mut Leaving>) -> RunOutcome {
-    let Some(Leaving { playlists, done: Some(done) }) = leaving else { return std::future::pending().await };
+    let Some(Leaving { playlists, done: Some(done), failure }) = leaving else {
+        return std::future::pending().await;
+    };
     match done.await {
+        Ok(()) if let Some((failure, _)) = failure => RunOutcome::Failed { failure: failure.clone() },
         Ok(()) if *playlists == Playlists::End => RunOutcome::Stopped,
         Ok(()) => RunOutcome::Left,
         // The origin is gone; its task tells why.

@@ -144,7 +144,7 @@ impl Api {
             max_runs: 16,
             registered_at: Default::default(),
             last_beat_at: Default::default(),
-            draining: false,
+            standing: ez_domain::placement::Standing::Open,
             load_millicores: 0,
             used_millicores: 0,
             runs: Vec::new(),

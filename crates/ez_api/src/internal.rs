@@ -14,6 +14,7 @@ use std::path::PathBuf;
 
 use ez_domain::id::{Epoch, Incarnation, JobId, WorkerId};
 use ez_domain::lifecycle::RunState;
+use ez_domain::placement::Standing;
 use ez_domain::secret::Secret;
 use ez_domain::spec::JobSpec;
 use serde::{Deserialize, Serialize};
@@ -55,8 +56,9 @@ pub struct Heartbeat {
     pub worker: WorkerId,
     /// Its present life.
     pub incarnation: Incarnation,
-    /// It ends its runs and takes no new ones.
-    pub draining: bool,
+    /// Whether it takes new runs, and if not, why.
+    #[serde(default)]
+    pub standing: Standing,
     /// Measured use of all cores, in thousandths of a core.
     pub used_millicores: u32,
     /// Every run that it holds, and every one that ended and is still asked for.

@@ -10,6 +10,7 @@
 
 use crate::id::{Incarnation, JobId, WorkerId};
 use crate::units::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// How full a worker is filled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +59,19 @@ pub struct WorkerView {
     pub max_runs: u32,
 }
 
+/// What a worker says of itself with each heartbeat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// It takes runs.
+    #[default]
+    Open,
+    /// It ends its runs and takes no new ones.
+    Draining,
+    /// It holds its runs, but its disk has no room for the media of another one.
+    DiskFull,
+}
+
 /// Whether a worker may be given runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WorkerState {
@@ -67,6 +81,23 @@ pub enum WorkerState {
     Suspect,
     /// It ends its runs and goes.
     Draining,
+    /// Its disk is full.
+    Quarantined,
+}
+
+impl WorkerState {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Ready, Self::Suspect, Self::Draining, Self::Quarantined];
+
+    /// The name as it stands in answers and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Suspect => "suspect",
+            Self::Draining => "draining",
+            Self::Quarantined => "quarantined",
+        }
+    }
 }
 
 /// What a scheduler should commit.
@@ -151,10 +182,15 @@ fn why_not(job: &WaitingJob, workers: &[WorkerView], policy: Policy) -> String {
         return "no worker is registered: start a worker_app that can reach the scheduler".to_owned();
     }
     if ready.is_empty() {
-        return format!(
-            "none of the {} registered workers is ready: their heartbeats are overdue or they are being drained",
-            workers.len()
-        );
+        let full = workers.iter().filter(|worker| worker.state == WorkerState::Quarantined).count();
+        let why = match full {
+            0 => "their heartbeats are overdue or they are being drained".to_owned(),
+            full if full == workers.len() => {
+                "their disks are full: free space in their data folders".to_owned()
+            }
+            full => format!("the disks of {full} are full, the others are silent or being drained"),
+        };
+        return format!("none of the {} registered workers is ready: {why}", workers.len());
     }
     if ready.iter().all(|worker| worker.runs >= worker.max_runs) {
         return format!("all ingest ports of the {} ready workers are taken: add a worker", ready.len());

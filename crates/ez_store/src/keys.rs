@@ -68,7 +68,7 @@ pub const FIXED: [KeyInfo; 17] = [
     key(
         "worker_states",
         "hash",
-        "worker id -> incarnation|registered ms|max runs|draining|used millicores",
+        "worker id -> incarnation|registered ms|max runs|standing|used millicores",
         "register_worker, beat, forget_worker",
         "workers, commit, beat",
     ),

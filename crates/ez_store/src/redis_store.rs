@@ -18,6 +18,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ez_domain::id::{Epoch, Incarnation, JobId, WorkerId};
 use ez_domain::job::Job;
+use ez_domain::placement::Standing;
 use ez_domain::units::Timestamp;
 use ez_redis::Access;
 
@@ -154,12 +155,12 @@ impl Store for RedisStore {
         &self,
         worker: WorkerId,
         incarnation: Incarnation,
-        draining: bool,
+        standing: Standing,
         used_millicores: u32,
         runs: &[(JobId, Epoch)],
         lease_ms: u64,
     ) -> Result<BeatReply, StoreError> {
-        self.take_beat(worker, incarnation, draining, used_millicores, runs, lease_ms).await
+        self.take_beat(worker, incarnation, standing, used_millicores, runs, lease_ms).await
     }
 
     async fn workers(&self) -> Result<Vec<WorkerRecord>, StoreError> {

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use ez_domain::id::{Epoch, Incarnation, JobId, WorkerId};
 use ez_domain::job::Job;
 use ez_domain::lifecycle::ASSIGN_TIMEOUT_MS;
+use ez_domain::placement::Standing;
 use ez_domain::units::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -60,8 +61,9 @@ pub struct WorkerRecord {
     pub registered_at: Timestamp,
     /// When it was last heard of; kept by the store, not by the writer.
     pub last_beat_at: Timestamp,
-    /// It ends its runs and takes no new ones.
-    pub draining: bool,
+    /// Whether it takes new runs, and if not, why.
+    #[serde(default)]
+    pub standing: Standing,
     /// Sum of the estimates of the runs it holds; kept by the store.
     pub load_millicores: u32,
     /// Measured use of its cores, in thousandths of a core.
@@ -77,7 +79,7 @@ pub enum CommitGuard {
     Version,
     /// The job's lease has still lapsed by the store's clock.
     LeaseStillLapsed,
-    /// The worker is registered with this life, not draining, and has room: its load is at most
+    /// The worker is registered with this life, takes runs, and has room: its load is at most
     /// `load_limit`, or it holds no run (the only way when `load_limit` is `None`).
     WorkerHasRoom {
         /// Which worker.
@@ -228,7 +230,7 @@ pub trait Store: Send + Sync {
         &self,
         worker: WorkerId,
         incarnation: Incarnation,
-        draining: bool,
+        standing: Standing,
         used_millicores: u32,
         runs: &[(JobId, Epoch)],
         lease_ms: u64,

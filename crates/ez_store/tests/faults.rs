@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ez_domain::id::Epoch;
 use ez_domain::lifecycle::{Event, Outcome, step};
+use ez_domain::placement::Standing;
 use ez_domain::units::Timestamp;
 use ez_store::conformance::{LIFE, WORKER, new_job, until, worker};
 use ez_store::{Applied, CommitGuard, Config, RedisStore, Store, StoreError, apply};
@@ -198,7 +199,12 @@ async fn a_lost_answer_neither_fails_nor_doubles_a_call() {
     assert_eq!(store.workers().await.unwrap()[0].load_millicores, job.cost_millicores, "counted once");
     lose().await;
     assert_eq!(
-        store.beat(WORKER, LIFE, false, 0, &[(job.id, Epoch::new(1))], 6_000).await.unwrap().jobs.len(),
+        store
+            .beat(WORKER, LIFE, Standing::Open, 0, &[(job.id, Epoch::new(1))], 6_000)
+            .await
+            .unwrap()
+            .jobs
+            .len(),
         1
     );
     lose().await;
@@ -222,7 +228,7 @@ async fn a_damaged_record_hides_no_other_and_ends_no_run() {
     store.create(&waiting).await.unwrap();
     apply(&store, waiting.id, &Event::Admitted { generation: 1 }, CommitGuard::Version).await.unwrap();
     let id = new_job(1, at(5)).id;
-    store.beat(WORKER, LIFE, false, 0, &[(id, epoch)], 0).await.unwrap();
+    store.beat(WORKER, LIFE, Standing::Open, 0, &[(id, epoch)], 0).await.unwrap();
     raw(&server, &["HSET", "jobs", &id.to_string(), "{"]).await;
 
     let error = store.load(id).await.unwrap_err();
@@ -236,7 +242,7 @@ async fn a_damaged_record_hides_no_other_and_ends_no_run() {
     assert_eq!((pages, listed), (3, 2), "an empty page is not the end");
     assert_eq!(store.queued(9).await.unwrap().len(), 1);
     // The worker is told nothing rather than a set in which its run is missing, and keeps its lease.
-    let beat = store.beat(WORKER, LIFE, false, 0, &[(id, epoch)], 60_000).await;
+    let beat = store.beat(WORKER, LIFE, Standing::Open, 0, &[(id, epoch)], 60_000).await;
     assert!(matches!(beat, Err(StoreError::Damaged { .. })), "{beat:?}");
     let ends: f64 = redis::cmd("ZSCORE")
         .arg("leases")

@@ -9,6 +9,7 @@ use ez_domain::fault::{Failure, Fault};
 use ez_domain::id::{Epoch, Incarnation, JobId, WorkerId};
 use ez_domain::job::{Ingest, Run};
 use ez_domain::lifecycle::{Event, RunOutcome, RunState};
+use ez_domain::placement::Standing;
 use ez_store::conformance::{LIFE, new_job, worker};
 use ez_store::{Applied, CommitGuard, Config, RedisStore, Store, StoreError, apply};
 use ez_testkit::redis::RedisServer;
@@ -112,7 +113,7 @@ async fn act(store: &RedisStore, job: JobId, action: &Action, seen: &mut Seen) {
         Action::Beat { worker } => {
             let worker = worker_id(*worker);
             let life = life(store, worker).await;
-            store.beat(worker, life, false, 7, &[(job, epoch(0))], 6_000).await.unwrap();
+            store.beat(worker, life, Standing::Open, 7, &[(job, epoch(0))], 6_000).await.unwrap();
             return;
         }
         Action::Restart { worker: number } => {

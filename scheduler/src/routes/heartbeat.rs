@@ -45,7 +45,7 @@ async fn answer(running: &Running, heartbeat: &Heartbeat) -> Result<HeartbeatRep
         .beat(
             heartbeat.worker,
             heartbeat.incarnation,
-            heartbeat.draining,
+            heartbeat.standing,
             heartbeat.used_millicores,
             &held,
             millis(running.app.timing.lease),

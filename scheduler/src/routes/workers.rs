@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use ez_api::internal::{RegisterWorker, Registered};
 use ez_api::problem::Problem;
 use ez_domain::id::WorkerId;
-use ez_domain::placement::WorkerState;
+use ez_domain::placement::Standing;
 use ez_domain::units::Timestamp;
 use ez_service::http::{Bytes256KiB, ProblemResponse};
 use ez_store::WorkerRecord;
@@ -23,7 +23,7 @@ use crate::planner::state;
 /// A worker as operators see it.
 #[derive(Serialize)]
 pub(crate) struct WorkerDocument {
-    /// `ready`, `suspect` or `draining`.
+    /// `ready`, `suspect`, `draining` or `quarantined`.
     state: &'static str,
     #[serde(flatten)]
     record: WorkerRecord,
@@ -45,7 +45,7 @@ pub(crate) async fn register(
         max_runs: worker.max_runs,
         registered_at: Timestamp::default(),
         last_beat_at: Timestamp::default(),
-        draining: false,
+        standing: Standing::Open,
         load_millicores: 0,
         used_millicores: 0,
         runs: Vec::new(),
@@ -120,11 +120,7 @@ async fn documents(running: &Running) -> Result<Vec<WorkerDocument>, ProblemResp
     workers.sort_by_key(|worker| worker.id);
     let suspect_after = millis(running.app.timing.suspect_after);
     let document = |record| {
-        let state = match state(&record, now, suspect_after) {
-            WorkerState::Ready => "ready",
-            WorkerState::Suspect => "suspect",
-            WorkerState::Draining => "draining",
-        };
+        let state = state(&record, now, suspect_after).as_str();
         WorkerDocument { state, record }
     };
     Ok(workers.into_iter().map(document).collect())

@@ -8,6 +8,7 @@ use ez_domain::fault::{Failure, Fault};
 use ez_domain::id::{Epoch, JobId};
 use ez_domain::job::{Job, Phase, PhaseName};
 use ez_domain::lifecycle::{Event, RunOutcome, RunState};
+use ez_domain::placement::Standing;
 use ez_domain::spec::{AudioCodec, AudioRendition, JobSpec, RenditionName};
 use ez_domain::units::Bitrate;
 use ez_manifest::hls;
@@ -89,7 +90,7 @@ impl Channel {
         let epoch = self.cluster.job(self.job).await.last_epoch;
         // It takes nothing new for the time being, or the pause would soon be over.
         let beat = self.worker.heartbeat(vec![status(self.job, epoch, exited)]);
-        self.worker.post("/heartbeat", &Heartbeat { draining: true, ..beat }).await;
+        self.worker.post("/heartbeat", &Heartbeat { standing: Standing::Draining, ..beat }).await;
         self.until("the pause", |phase| matches!(phase, Phase::Backoff { .. })).await;
     }
 

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
+use ez_api::internal::Heartbeat;
 use ez_domain::id::{Epoch, JobId, WorkerId};
-use ez_domain::job::PhaseName;
+use ez_domain::job::{Job, Phase, PhaseName};
+use ez_domain::placement::Standing;
 use ez_service::tasks::{OnFailure, TaskGroup};
 use ez_testkit::wait::eventually;
 use tokio_util::sync::CancellationToken;
@@ -13,6 +15,22 @@ use super::cluster::{Cluster, SOON, quick};
 use super::metrics::told;
 use super::stale::LooksEmpty;
 use super::worker::{Worker, exited, listening, obey, status};
+
+/// A worker without room on its disk holds what it has and gets nothing new, until it has room again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_whose_disk_is_full_gets_no_job() {
+    let cluster = Cluster::start().await;
+    let scheduler = cluster.scheduler(quick()).await;
+    let worker = Worker::new(&scheduler.url);
+    worker.register().await;
+    let full = Heartbeat { standing: Standing::DiskFull, ..worker.heartbeat(Vec::new()) };
+    worker.post("/heartbeat", &full).await;
+    let job = cluster.create_and_announce(100).await;
+    let waits = |job: &Job| matches!(&job.phase, Phase::Pending { waiting_for: Some(why), .. } if why.contains("disks are full"));
+    cluster.until(job, "the reason", waits).await;
+    worker.beat(Vec::new()).await;
+    cluster.until(job, "its place", |job| job.phase.name() == PhaseName::Assigned).await;
+}
 
 type Orders = BTreeMap<JobId, BTreeSet<(WorkerId, Epoch)>>;
 

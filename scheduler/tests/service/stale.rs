@@ -4,6 +4,7 @@
 use async_trait::async_trait;
 use ez_domain::id::{Epoch, Incarnation, JobId, WorkerId};
 use ez_domain::job::Job;
+use ez_domain::placement::Standing;
 use ez_domain::units::Timestamp;
 use ez_store::{
     BeatReply, Census, CommitGuard, CreateError, Page, RedisStore, Store, StoreError, Stored, WorkerRecord,
@@ -71,12 +72,12 @@ impl Store for LooksEmpty {
         &self,
         worker: WorkerId,
         incarnation: Incarnation,
-        draining: bool,
+        standing: Standing,
         used_millicores: u32,
         runs: &[(JobId, Epoch)],
         lease_ms: u64,
     ) -> Result<BeatReply, StoreError> {
-        self.0.beat(worker, incarnation, draining, used_millicores, runs, lease_ms).await
+        self.0.beat(worker, incarnation, standing, used_millicores, runs, lease_ms).await
     }
     async fn forget_worker(&self, worker: WorkerId) -> Result<(), StoreError> {
         self.0.forget_worker(worker).await

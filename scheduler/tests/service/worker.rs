@@ -9,6 +9,7 @@ use ez_api::job::Statistics;
 use ez_domain::id::{Epoch, Incarnation, JobId, WorkerId};
 use ez_domain::job::Ingest;
 use ez_domain::lifecycle::{RunOutcome, RunState};
+use ez_domain::placement::Standing;
 use ez_testkit::wait::eventually;
 use reqwest::StatusCode;
 use uuid::Uuid;
@@ -78,7 +79,7 @@ impl Worker {
         Heartbeat {
             worker: self.id,
             incarnation: self.incarnation,
-            draining: false,
+            standing: Standing::Open,
             used_millicores: 100,
             runs,
         }

@@ -7,6 +7,7 @@ use ez_domain::secret::Secret;
 use url::Url;
 
 use super::{Config, StoreConfig};
+use crate::disk::Bytes;
 
 /// Why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +56,8 @@ pub struct Settings {
     pub rtmp_port_base: u16,
     /// Number of RTMP ports.
     pub rtmp_ports: u16,
+    /// Free space below which no further run is taken.
+    pub least_free_disk: Bytes,
     /// ffmpeg, as configured.
     pub ffmpeg: PathBuf,
     /// ffprobe, as configured.
@@ -117,6 +120,7 @@ impl Config {
             rtmp_bind_host: self.rtmp_bind_host,
             rtmp_port_base: self.rtmp_port_base,
             rtmp_ports: self.rtmp_ports,
+            least_free_disk: Bytes(self.least_free_disk_mib.saturating_mul(1 << 20)),
             ffmpeg: self.ffmpeg_path,
             ffprobe: self.ffprobe_path,
             packager: self.packager_path,

@@ -33,7 +33,7 @@ fn defaults_stay_on_loopback() {
 fn every_binding_names_a_key() {
     for (variable, key) in BINDINGS {
         let text = match *key {
-            "CpuCapacity" | "Rtmp_port_base" | "Rtmp_ports" => "7",
+            "CpuCapacity" | "Rtmp_port_base" | "Rtmp_ports" | "Least_free_disk_mib" => "7",
             "Store.required_checksums_only" => "true",
             _ => "http://text",
         };

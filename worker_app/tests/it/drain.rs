@@ -1,6 +1,8 @@
 //! SIGTERM: every run is ended in order, the scheduler is told, then the worker goes.
 
+use ez_api::internal::Heartbeat;
 use ez_domain::lifecycle::{RunOutcome, RunState};
+use ez_domain::placement::Standing;
 use ez_testkit::wait::eventually;
 use nix::sys::signal::Signal;
 
@@ -8,6 +10,10 @@ use crate::orders::{is_streaming, reported};
 use crate::scheduler::{Mood, Scheduler, new_job, run};
 use crate::transcoder::behave;
 use crate::worker::{Host, PATIENCE, lives};
+
+fn is_draining(beat: &Heartbeat) -> bool {
+    beat.standing == Standing::Draining
+}
 
 #[tokio::test]
 async fn a_drain_ends_all_runs_tells_and_says_goodbye() {
@@ -26,12 +32,12 @@ async fn a_drain_ends_all_runs_tells_and_says_goodbye() {
     let left = RunState::Exited { outcome: RunOutcome::Left, committed_segments: 7 };
     for order in &orders {
         let told = book.beats.iter().any(|(_, beat)| {
-            beat.draining && beat.runs.iter().any(|run| run.job == order.job && run.state == left)
+            is_draining(beat) && beat.runs.iter().any(|run| run.job == order.job && run.state == left)
         });
         assert!(told, "{:?}", book.beats);
     }
     let goodbye = &book.beats.last().unwrap().1;
-    assert!(goodbye.draining && goodbye.runs.is_empty(), "{goodbye:?}");
+    assert!(is_draining(goodbye) && goodbye.runs.is_empty(), "{goodbye:?}");
 }
 
 #[tokio::test]
@@ -45,7 +51,7 @@ async fn a_draining_worker_takes_no_run_and_still_answers() {
     let pid = host.transcoder_pid().await;
     host.signal(Signal::SIGTERM);
     eventually(PATIENCE, "a draining beat", || {
-        let draining = scheduler.last().is_some_and(|beat| beat.draining);
+        let draining = scheduler.last().is_some_and(|beat| is_draining(&beat));
         async move { if draining { Ok(()) } else { Err("none") } }
     })
     .await

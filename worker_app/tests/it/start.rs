@@ -2,10 +2,12 @@
 
 use std::process::Output;
 
+use ez_domain::placement::Standing;
 use ez_testkit::tools::Tool;
+use ez_testkit::wait::eventually;
 
 use crate::scheduler::Scheduler;
-use crate::worker::{Host, tool};
+use crate::worker::{Host, PATIENCE, tool};
 
 /// Runs the worker to its end, which must come by itself.
 async fn refused(mut command: std::process::Command) -> Output {
@@ -39,6 +41,37 @@ async fn unusable_tools_are_all_named_and_nothing_is_registered() {
     }
     assert_eq!(text.lines().filter(|line| line.contains("\"ERROR\"")).count(), 1, "one message: {text}");
     assert!(scheduler.book().registrations.is_empty());
+}
+
+#[tokio::test]
+async fn a_worker_without_packager_says_so() {
+    let scheduler = Scheduler::start().await;
+    let host = Host::new(&scheduler);
+    std::fs::remove_file(host.folder().join("packager")).unwrap();
+    let mut command = host.command();
+    command.env("PATH", host.folder());
+    let output = refused(command).await;
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    for part in ["packager is missing", "set packager_path"] {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+    assert!(scheduler.book().registrations.is_empty());
+}
+
+#[tokio::test]
+async fn a_worker_with_a_full_disk_offers_no_place() {
+    let scheduler = Scheduler::start().await;
+    let mut host = Host::new(&scheduler);
+    host.start_with(&[("EZ_LEAST_FREE_DISK_MIB", "1000000000000")]);
+    host.ready().await;
+    eventually(PATIENCE, "a beat", || {
+        let standing = scheduler.last().map(|beat| beat.standing);
+        async move { if standing == Some(Standing::DiskFull) { Ok(()) } else { Err(format!("{standing:?}")) } }
+    })
+    .await
+    .unwrap();
+    assert!(host.log().contains("the disk is full"), "{}", host.log());
 }
 
 #[tokio::test]

@@ -103,8 +103,12 @@ impl Host {
     }
 
     pub(crate) fn start(&mut self) {
+        self.start_with(&[]);
+    }
+
+    pub(crate) fn start_with(&mut self, environment: &[(&str, &str)]) {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log_path()).unwrap();
-        self.child = Some(self.command().stderr(log).spawn().unwrap());
+        self.child = Some(self.command().envs(environment.iter().copied()).stderr(log).spawn().unwrap());
     }
 
     fn log_path(&self) -> PathBuf {

@@ -13,18 +13,22 @@ use ez_origin::ClosedFile;
 use ez_service::child;
 use ez_service::latest::Latest as _;
 use nix::sys::signal::Signal;
+use nix::sys::statvfs::statvfs;
 use tokio::process::Child;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::watcher::Watcher;
-use super::{Event, Setup, feed, fifo, lines};
+use super::{Broken, Event, Setup, feed, fifo, lines};
 
 /// Between two looks for files that the kernel did not report.
 const RESCAN: Duration = Duration::from_secs(2);
 /// How long the children may go without a finished file once their input ended. On a busy machine they
 /// may be far behind; as long as files come, they are waited for.
 const FINISH_GRACE: Duration = Duration::from_secs(10);
+
+/// Bytes of free space below which no segment can be written.
+const LEAST_DISK: u64 = 1 << 20;
 
 /// Both processes.
 #[derive(Debug)]
@@ -88,7 +92,7 @@ impl Supervision {
         stdin: feed::Stdin,
         mut watcher: Watcher,
         events: &mpsc::Sender<(u32, Event)>,
-    ) -> Option<String> {
+    ) -> Option<Broken> {
         let local = self.setup.local;
         let mut readers = tokio::task::JoinSet::new();
         if let Some(pipe) = children.ffmpeg.stdin.take() {
@@ -105,20 +109,17 @@ impl Supervision {
             });
         }
         if let Some(output) = children.ffmpeg.stderr.take() {
-            readers.spawn(async move {
-                lines::log(Source::Ffmpeg, output).await.map(|line| (Source::Ffmpeg, line))
-            });
+            readers.spawn(async move { Some((Source::Ffmpeg, lines::log(Source::Ffmpeg, output).await)) });
         }
         if let Some(output) = children.packager.stderr.take() {
-            readers.spawn(async move {
-                lines::log(Source::Packager, output).await.map(|line| (Source::Packager, line))
-            });
+            readers
+                .spawn(async move { Some((Source::Packager, lines::log(Source::Packager, output).await)) });
         }
 
         let failure = self.until_both_ended(&mut children, &mut watcher, events).await;
-        let mut last_lines = Vec::new();
+        let mut logs = Vec::new();
         while let Some(read) = readers.join_next().await {
-            last_lines.extend(read.ok().flatten());
+            logs.extend(read.ok().flatten());
         }
         while let Some(path) = watcher.pending() {
             let file = watcher.take(&self.setup.folder, &self.layout, path);
@@ -126,10 +127,21 @@ impl Supervision {
         }
         let missed = watcher.rescan(&self.setup.folder, &self.layout, true).await;
         self.tell(events, missed).await;
-        failure.map(|(culprit, why)| match last_lines.into_iter().find(|(source, _)| *source == culprit) {
-            Some((_, line)) => format!("{why}; its last line was: {line}"),
-            None => why,
+        failure.map(|(culprit, ending)| {
+            // Packager does not always say why it could not write.
+            let is_disk_full = logs.iter().any(|(_, log)| log.is_disk_full) || self.is_disk_full();
+            let line = logs.into_iter().find(|(source, _)| *source == culprit).and_then(|(_, log)| log.line);
+            let why = match line {
+                Some(line) => format!("{ending}; its last line was: {line}"),
+                None => ending,
+            };
+            Broken { why, is_disk_full }
         })
+    }
+
+    fn is_disk_full(&self) -> bool {
+        statvfs(&self.setup.folder)
+            .is_ok_and(|disk| disk.blocks_available().saturating_mul(disk.fragment_size()) < LEAST_DISK)
     }
 
     async fn until_both_ended(

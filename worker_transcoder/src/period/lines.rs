@@ -1,6 +1,6 @@
 //! What the children print: ffmpeg's progress, and the log lines of both.
 
-use ez_media::log::{self, Level, Source};
+use ez_media::log::{self, Level, Meaning, Source};
 use ez_media::progress::Parser;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
 use tokio::sync::mpsc;
@@ -29,12 +29,20 @@ pub(super) async fn progress(local: u32, output: impl AsyncRead + Unpin, events:
     }
 }
 
-/// Passes log lines on, each at its level; answers the line that explains an end best: the last error,
-/// or the last line at all, as a runtime that aborts names no level.
-pub(super) async fn log(source: Source, output: impl AsyncRead + Unpin) -> Option<String> {
+/// What is worth remembering of a child's log.
+#[derive(Debug, Default)]
+pub(super) struct Remembered {
+    /// The line that explains an end best: the last error, or the last line at all, as a runtime that
+    /// aborts names no level.
+    pub(super) line: Option<String>,
+    pub(super) is_disk_full: bool,
+}
+
+/// Passes log lines on, each at its level.
+pub(super) async fn log(source: Source, output: impl AsyncRead + Unpin) -> Remembered {
     let mut reader = BufReader::new(output);
     let mut line = Vec::new();
-    let (mut last_error, mut last_line) = (None, None);
+    let (mut last_error, mut last_line, mut is_disk_full) = (None, None, false);
     while next_line(&mut reader, &mut line).await {
         let text = String::from_utf8_lossy(&line);
         let text = text.trim_end();
@@ -50,7 +58,8 @@ pub(super) async fn log(source: Source, output: impl AsyncRead + Unpin) -> Optio
             Level::Warning => tracing::warn!(?source, line = parsed.text, "child warns"),
             Level::Info | Level::Debug => tracing::debug!(?source, line = parsed.text, "child says"),
         }
+        is_disk_full |= parsed.meaning == Meaning::DiskFull;
         last_line = Some(parsed.text.to_owned());
     }
-    last_error.or(last_line)
+    Remembered { line: last_error.or(last_line), is_disk_full }
 }

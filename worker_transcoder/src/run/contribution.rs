@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use ez_contribution::flv;
 use ez_contribution::timeline::{Contribution, Event as Heard, FrameDuration, Output, Settings, Still};
-use ez_domain::lifecycle::RunOutcome;
 use ez_domain::units::FrameRate;
 use ez_ingest::{EndReason, Event as Ingested};
 use ez_service::latest::Latest as _;
@@ -46,7 +45,8 @@ impl Run {
                     && self.period.is_none()
                     && let Err(failure) = self.open_period().await
                 {
-                    return Some(RunOutcome::Failed { failure });
+                    self.give_up(failure).await;
+                    return None;
                 }
                 let contribution = self.contribution.as_mut()?;
                 let output = contribution.push(tag, now);
@@ -103,7 +103,7 @@ impl Run {
             return None;
         }
         if !active.period.write(output.flv(), ENCODER_PATIENCE).await && active.next.is_none() {
-            return self.replace_period("ffmpeg takes no more media".to_owned());
+            self.replace_period("ffmpeg takes no more media".to_owned()).await;
         }
         None
     }

@@ -7,13 +7,12 @@ use bytes::Bytes;
 use ez_contribution::flv;
 use ez_contribution::timeline::Contribution;
 use ez_domain::fault::{Failure, Fault};
-use ez_domain::lifecycle::RunOutcome;
 use ez_origin::{FileKind, Message, Tail};
 use tokio::sync::oneshot;
 
 use super::contribution::{ENCODER_PATIENCE, duration_of, settings};
 use super::{Active, Next, Over, Run};
-use crate::period::{self, Event as Happened, Period};
+use crate::period::{self, Broken, Event as Happened, Period};
 
 const FLV_HEADER: [u8; 13] = flv::header();
 
@@ -84,19 +83,18 @@ impl Run {
     }
 
     /// Kills a broken period and goes on in a new one, unless that happened too often.
-    pub(super) fn replace_period(&mut self, why: String) -> Option<Over> {
+    pub(super) async fn replace_period(&mut self, why: String) {
         tracing::warn!(why, "the period is replaced");
         if !self.restarts.allow() {
-            let failure =
-                Failure::retryable(Fault::Worker, format!("the encoder failed again and again: {why}"));
-            return Some(RunOutcome::Failed { failure });
+            let reason = format!("the encoder failed again and again: {why}");
+            self.give_up(Failure::retryable(Fault::Worker, reason)).await;
+            return;
         }
         self.remark = Some(why);
         if let Some(active) = self.period.as_mut() {
             active.next = Some(active.next.unwrap_or(Next::Replay));
             active.period.kill();
         }
-        None
     }
 
     pub(super) async fn on_period(&mut self, local: u32, event: Happened) -> Option<Over> {
@@ -116,20 +114,34 @@ impl Run {
                 self.meter.progress(progress);
                 None
             }
-            Happened::Ended { failure } => self.on_period_ended(local, failure).await,
+            Happened::Ended { failure } => {
+                self.on_period_ended(local, failure).await;
+                None
+            }
         }
     }
 
-    pub(super) async fn on_period_ended(&mut self, local: u32, failure: Option<String>) -> Option<Over> {
-        let mut over = None;
-        let active = self.period.as_mut().filter(|active| active.period.local == local)?;
-        if active.next.is_none() {
-            over = self.replace_period(failure.unwrap_or_else(|| "ffmpeg ended by itself".to_owned()));
-        } else if let Some(why) = failure {
+    pub(super) async fn on_period_ended(&mut self, local: u32, failure: Option<Broken>) {
+        let Some(active) = self.period.as_mut().filter(|active| active.period.local == local) else {
+            return;
+        };
+        let was_wanted = active.next.is_some();
+        if let Some(broken) = failure.as_ref().filter(|broken| broken.is_disk_full) {
+            // Another worker has room.
+            let reason = format!(
+                "the worker's disk is full: free space in {} ({})",
+                self.description.folder.display(),
+                broken.why
+            );
+            self.give_up(Failure::retryable(Fault::Worker, reason)).await;
+        } else if !was_wanted {
+            let why = failure.map_or_else(|| "ffmpeg ended by itself".to_owned(), |broken| broken.why);
+            self.replace_period(why).await;
+        } else if let Some(Broken { why, .. }) = failure {
             tracing::warn!(why, "a period did not end well");
             self.remark = Some(why);
         }
-        let active = self.period.as_mut()?;
+        let Some(active) = self.period.as_mut() else { return };
         let (length, ended) = oneshot::channel();
         active.ended = Some(ended);
         if active.origin.is_some() {
@@ -138,7 +150,6 @@ impl Run {
         } else {
             let _ = length.send(Duration::ZERO);
         }
-        over
     }
 
     /// The origin has every file of the closed period: goes on with what was to follow.
@@ -170,7 +181,8 @@ impl Run {
             Next::Recode => None,
         };
         if let Err(failure) = self.open_period().await {
-            return Some(RunOutcome::Failed { failure });
+            self.give_up(failure).await;
+            return None;
         }
         let output = self.contribution.as_mut()?.begin_period(from, self.clock.now());
         self.put_out(output).await

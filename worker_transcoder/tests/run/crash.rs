@@ -5,7 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use ez_domain::lifecycle::RunState;
+use ez_domain::fault::Fault;
+use ez_domain::lifecycle::{RunOutcome, RunState};
 use ez_manifest::fmp4::{InitSegment, MediaSegment};
 use ez_testkit::media::publisher::{Publisher, Repeat};
 use ez_testkit::wait::eventually;
@@ -163,6 +164,30 @@ async fn the_transcoder_killed_costs_no_closed_segment() -> Result<()> {
         assert!((last - 2..=last).contains(&still), "{name}: frame {still} stands still after {last}");
         assert_eq!(after.last, Some(1239), "{name}: {after:?}");
         assert_eq!(after.dropped, 1000 - usize::from(still) - 1, "{name}: {after:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_ends_the_run_and_tears_no_segment() -> Result<()> {
+    let bucket = Bucket::start().await;
+    let mut run = Running::start_on_small_disk(&bucket, job(12), spec(), 24).await?;
+    let mut viewer = Viewer::new(&spec());
+    let flv = contribution(30, 0).flv().await?;
+    let _publisher = Publisher::start(&flv, &run.ingest_url, Repeat::Once)?;
+    viewer.until(&run, "two segments", |text| segments(text) >= 2).await?;
+    run.fill_disk()?;
+    let (state, _) = run.until("its end", 20, |state, _| matches!(state, RunState::Exited { .. })).await?;
+    let RunState::Exited { outcome: RunOutcome::Failed { failure }, .. } = state else {
+        anyhow::bail!("{state:?}");
+    };
+    assert_eq!((failure.fault, failure.retryable), (Fault::Worker, true), "{failure:?}");
+    assert!(failure.reason.contains("disk is full"), "{}", failure.reason);
+    viewer.look(&run).await?;
+    for name in ["low", "high"] {
+        for read in decode_periods(&run, name).await? {
+            assert_eq!((read.dropped, read.out_of_order, read.unreadable), (0, 0, 0), "{name}: {read:?}");
+        }
     }
     Ok(())
 }

@@ -107,6 +107,8 @@ pub(crate) struct Seat {
     description: RunDescription,
     socket: UnixListener,
     base_url: String,
+    /// Size in MiB of the disk that the run's folder is on, if it has one of its own.
+    disk_mib: Option<u32>,
     folder: tempfile::TempDir,
 }
 
@@ -138,7 +140,7 @@ impl Seat {
             time_url: None,
         };
         let base_url = format!("{}/{BUCKET}/output_{job}/", bucket.endpoint);
-        Ok(Self { description, socket, base_url, folder })
+        Ok(Self { description, socket, base_url, disk_mib: None, folder })
     }
 
     /// The run's private folder.
@@ -153,15 +155,37 @@ struct Process(std::process::Child);
 impl Process {
     fn start(seat: &Seat) -> Result<Self> {
         let log = std::fs::File::options().create(true).append(true).open(seat.folder().join("log"))?;
-        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_worker_transcoder"))
-            .stdin(Stdio::piped())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()?;
+        let program = env!("CARGO_BIN_EXE_worker_transcoder");
+        let mut command = match seat.disk_mib {
+            None => std::process::Command::new(program),
+            Some(mib) => on_small_disk(mib, &seat.description.folder, program),
+        };
+        let mut child = command.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log).spawn()?;
         let mut stdin = child.stdin.take().context("no stdin")?;
         stdin.write_all(&serde_json::to_vec(&seat.description)?)?;
         Ok(Self(child))
     }
+}
+
+/// A command that runs `program` where `folder` is a disk of its own. Only that process and its
+/// children see the disk; it goes with them.
+fn on_small_disk(mib: u32, folder: &std::path::Path, program: &str) -> std::process::Command {
+    let mut command = std::process::Command::new("unshare");
+    if !nix::unistd::geteuid().is_root() {
+        command.args(["--user", "--map-root-user"]);
+    }
+    command
+        .args([
+            "--mount",
+            "sh",
+            "-c",
+            "mount -t tmpfs -o size=\"$1\"m,mode=0700 tmpfs \"$2\" && exec \"$3\"",
+            "sh",
+        ])
+        .arg(mib.to_string())
+        .arg(folder)
+        .arg(program);
+    command
 }
 
 impl Drop for Process {
@@ -201,6 +225,37 @@ impl Running {
         spec: JobSpec,
     ) -> Result<Self> {
         Self::restart_process(Seat::new(bucket, job, epoch, spec)?).await
+    }
+
+    /// As [`Self::start_process`], with a disk of so many MiB.
+    pub(crate) async fn start_on_small_disk(
+        bucket: &Bucket,
+        job: JobId,
+        spec: JobSpec,
+        mib: u32,
+    ) -> Result<Self> {
+        let mut seat = Seat::new(bucket, job, 1, spec)?;
+        seat.description.folder = seat.folder().join("disk");
+        std::fs::create_dir(&seat.description.folder)?;
+        seat.disk_mib = Some(mib);
+        Self::restart_process(seat).await
+    }
+
+    /// Writes to its disk until there is no room left.
+    pub(crate) fn fill_disk(&self) -> Result<()> {
+        let process = self.process.as_ref().context("a process of its own")?;
+        // The way into the mount namespace of another process (proc_pid_root(5)).
+        let root = PathBuf::from(format!("/proc/{}/root", process.0.id()));
+        let folder = root.join(self.seat.description.folder.strip_prefix("/")?);
+        let mut file = std::fs::File::create(folder.join("something else"))?;
+        let block = vec![1; 64 * 1024];
+        loop {
+            match file.write_all(&block) {
+                Ok(()) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::StorageFull => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// Starts the same run again.

@@ -56,11 +56,15 @@ fn a_failed_worker_is_avoided_unless_it_is_the_only_one() {
 fn every_unplaced_job_says_why() {
     let mut draining = worker(1, 2000, 0, 0);
     draining.state = WorkerState::Draining;
+    let mut full = worker(2, 2000, 0, 0);
+    full.state = WorkerState::Quarantined;
     let mut no_port = worker(1, 2000, 0, 15);
     no_port.max_runs = 15;
     for (workers, word) in [
         (vec![], "no worker is registered"),
-        (vec![draining], "heartbeats are overdue"),
+        (vec![draining.clone()], "heartbeats are overdue"),
+        (vec![full.clone()], "free space"),
+        (vec![draining, full], "the disks of 1 are full"),
         (vec![no_port], "ingest ports"),
         (vec![worker(1, 2000, 1600, 3)], "has 0.10 left"),
     ] {

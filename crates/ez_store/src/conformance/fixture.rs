@@ -5,6 +5,7 @@ use std::time::Duration;
 use ez_domain::id::{Epoch, Incarnation, JobId, WorkerId};
 use ez_domain::job::{Credentials, Job, Phase};
 use ez_domain::lifecycle::{Event, Outcome, step};
+use ez_domain::placement::Standing;
 use ez_domain::spec::{BucketName, Delivery, JobSpec};
 use ez_domain::units::Timestamp;
 use tokio::time::{Instant, sleep};
@@ -54,7 +55,7 @@ pub fn worker(id: WorkerId, incarnation: Incarnation) -> WorkerRecord {
         max_runs: 16,
         registered_at: Timestamp::from_millis(0),
         last_beat_at: Timestamp::from_millis(0),
-        draining: false,
+        standing: Standing::Open,
         load_millicores: 0,
         used_millicores: 0,
         runs: Vec::new(),

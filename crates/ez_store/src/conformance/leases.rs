@@ -2,6 +2,7 @@
 
 use ez_domain::id::{Epoch, Incarnation, JobId, WorkerId};
 use ez_domain::lifecycle::{ASSIGN_TIMEOUT_MS, Event};
+use ez_domain::placement::Standing;
 use uuid::Uuid;
 
 use super::fixture::{ended, job_id, loaded, registered, running, worker};
@@ -13,7 +14,7 @@ use crate::store::{CommitGuard, LEASE_GRACE_MS, Store};
 const LONG: u64 = 600_000;
 
 async fn beat(store: &dyn Store, runs: &[(JobId, Epoch)], lease_ms: u64) -> bool {
-    store.beat(WORKER, LIFE, false, 0, runs, lease_ms).await.expect("beat").known
+    store.beat(WORKER, LIFE, Standing::Open, 0, runs, lease_ms).await.expect("beat").known
 }
 
 async fn has_lapsed(store: &dyn Store, run: (JobId, Epoch)) -> bool {
@@ -50,9 +51,9 @@ pub async fn a_lease_is_renewed_by_its_own_run_only(store: &dyn Store) {
     let beaten = store.now().await.expect("the clock");
 
     let older_life = Incarnation::from_uuid(Uuid::from_u128(0x01));
-    let reply = store.beat(other, LIFE, false, 0, &[run], LONG).await.expect("beat");
+    let reply = store.beat(other, LIFE, Standing::Open, 0, &[run], LONG).await.expect("beat");
     assert!(reply.known && reply.jobs.is_empty(), "another worker");
-    let reply = store.beat(WORKER, older_life, false, 0, &[run], LONG).await.expect("beat");
+    let reply = store.beat(WORKER, older_life, Standing::Open, 0, &[run], LONG).await.expect("beat");
     assert!(!reply.known && reply.jobs.is_empty(), "another life");
     assert!(beat(store, &[(run.0, Epoch::new(0)), (run.0, epoch.next())], LONG).await, "other epochs");
     assert!(beat(store, &[(job_id(9), epoch), (kept.job.id, kept_epoch)], LONG).await, "an unknown job");

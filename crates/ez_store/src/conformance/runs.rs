@@ -2,6 +2,7 @@
 
 use ez_domain::id::{Epoch, Incarnation, WorkerId};
 use ez_domain::job::Phase;
+use ez_domain::placement::Standing;
 use futures::future::join;
 use uuid::Uuid;
 
@@ -52,12 +53,15 @@ pub async fn a_full_or_absent_worker_is_refused(store: &dyn Store) {
     assert!(!place(store, 1, room(Some(u32::MAX))).await, "not registered");
     store.register_worker(&worker(WORKER, OTHER_LIFE)).await.expect("register");
     assert!(!place(store, 1, room(Some(u32::MAX))).await, "another life");
-    let draining = crate::WorkerRecord { draining: true, ..worker(WORKER, LIFE) };
+    let draining = crate::WorkerRecord { standing: Standing::Draining, ..worker(WORKER, LIFE) };
     store.register_worker(&draining).await.expect("register");
     assert!(!place(store, 1, room(Some(u32::MAX))).await, "draining");
     registered(store).await;
-    store.beat(WORKER, LIFE, true, 0, &[], 6_000).await.expect("beat");
+    store.beat(WORKER, LIFE, Standing::Draining, 0, &[], 6_000).await.expect("beat");
     assert!(!place(store, 1, room(None)).await, "draining by its last beat");
+    store.beat(WORKER, LIFE, Standing::DiskFull, 0, &[], 6_000).await.expect("beat");
+    assert_eq!(store.workers().await.expect("workers")[0].standing, Standing::DiskFull);
+    assert!(!place(store, 1, room(None)).await, "its disk is full");
 
     let two_ports = crate::WorkerRecord { max_runs: 2, ..worker(WORKER, LIFE) };
     store.register_worker(&two_ports).await.expect("register");

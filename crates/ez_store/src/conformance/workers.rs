@@ -1,6 +1,7 @@
 //! Registration and heartbeats.
 
 use ez_domain::id::{Incarnation, WorkerId};
+use ez_domain::placement::Standing;
 use uuid::Uuid;
 
 use super::fixture::{COST, ended, job_id, registered, running, the_worker, worker};
@@ -25,11 +26,11 @@ pub async fn workers_come_and_go(store: &dyn Store) {
     assert_eq!(first, expected);
 
     let beaten = until("a beat in a later millisecond", async || {
-        assert!(store.beat(WORKER, LIFE, true, 1_234, &[], 6_000).await.expect("beat").known);
+        assert!(store.beat(WORKER, LIFE, Standing::Draining, 1_234, &[], 6_000).await.expect("beat").known);
         Some(the_worker(store).await).filter(|worker| worker.last_beat_at > first.last_beat_at)
     })
     .await;
-    assert_eq!((beaten.draining, beaten.used_millicores), (true, 1_234));
+    assert_eq!((beaten.standing, beaten.used_millicores), (Standing::Draining, 1_234));
     assert_eq!(beaten.registered_at, first.registered_at);
     registered(store).await;
     assert_eq!(the_worker(store).await.registered_at, first.registered_at, "the same life registered again");
@@ -41,7 +42,7 @@ pub async fn workers_come_and_go(store: &dyn Store) {
     store.forget_worker(WORKER).await.expect("forget twice");
     let left: Vec<_> = store.workers().await.expect("workers").iter().map(|worker| worker.id).collect();
     assert_eq!(left, [other]);
-    let reply = store.beat(WORKER, LIFE, false, 0, &[], 6_000).await.expect("beat");
+    let reply = store.beat(WORKER, LIFE, Standing::Open, 0, &[], 6_000).await.expect("beat");
     assert!(!reply.known && reply.jobs.is_empty(), "a forgotten worker has to register again");
 }
 
@@ -53,12 +54,12 @@ pub async fn a_new_life_replaces_the_old_one(store: &dyn Store) {
     let now = the_worker(store).await;
     assert_eq!((now.incarnation, now.load_millicores, now.runs), (NEXT_LIFE, COST, vec![job_id(1)]));
     let run = [(job_id(1), epoch)];
-    let old = store.beat(WORKER, LIFE, false, 0, &run, 6_000).await.expect("beat");
+    let old = store.beat(WORKER, LIFE, Standing::Open, 0, &run, 6_000).await.expect("beat");
     assert!(!old.known && old.jobs.is_empty(), "the old life is over");
-    let new = store.beat(WORKER, NEXT_LIFE, false, 0, &run, 6_000).await.expect("beat");
+    let new = store.beat(WORKER, NEXT_LIFE, Standing::Open, 0, &run, 6_000).await.expect("beat");
     assert!(new.known && new.jobs.is_empty(), "the old life's run is not to be held");
     running(store, 2, WORKER, NEXT_LIFE).await;
-    let new = store.beat(WORKER, NEXT_LIFE, false, 0, &[], 6_000).await.expect("beat");
+    let new = store.beat(WORKER, NEXT_LIFE, Standing::Open, 0, &[], 6_000).await.expect("beat");
     assert_eq!(new.jobs.iter().map(|stored| stored.job.id).collect::<Vec<_>>(), [job_id(2)]);
 }
 
@@ -66,7 +67,7 @@ pub async fn a_new_life_replaces_the_old_one(store: &dyn Store) {
 pub async fn a_beat_brings_what_the_worker_holds(store: &dyn Store) {
     registered(store).await;
     let held = async || {
-        let reply = store.beat(WORKER, LIFE, false, 0, &[], 6_000).await.expect("beat");
+        let reply = store.beat(WORKER, LIFE, Standing::Open, 0, &[], 6_000).await.expect("beat");
         assert!(reply.known);
         let mut jobs = reply.jobs;
         jobs.sort_by_key(|stored| stored.job.id);

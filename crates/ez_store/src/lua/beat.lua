@@ -1,4 +1,4 @@
--- ARGV: worker, incarnation, draining, used millicores, lease in ms, then job id and epoch of each run.
+-- ARGV: worker, incarnation, standing, used millicores, lease in ms, then job id and epoch of each run.
 -- Answers {known, now, records of the jobs whose run belongs to this life of the worker}.
 local worker, incarnation = ARGV[1], ARGV[2]
 local now = now_ms()

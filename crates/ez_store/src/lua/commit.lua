@@ -17,8 +17,8 @@ if guard == 'lease_still_lapsed' then
 elseif guard == 'worker_has_room' then
   local worker, incarnation, load_limit = ARGV[6], ARGV[7], ARGV[8]
   local state = redis.call('HGET', worker_states, worker)
-  local life, max_runs, draining = string.match(state or '', '^([^|]*)|[^|]*|([^|]*)|([^|]*)|')
-  if life ~= incarnation or draining ~= '0' then
+  local life, max_runs, standing = string.match(state or '', '^([^|]*)|[^|]*|([^|]*)|([^|]*)|')
+  if life ~= incarnation or standing ~= '0' then
     return 0
   end
   local held = redis.call('SCARD', KEYS[EXTRA + 1])

@@ -1,4 +1,4 @@
--- ARGV: worker, incarnation, record, max runs, draining, used millicores.
+-- ARGV: worker, incarnation, record, max runs, standing, used millicores.
 local worker, incarnation, record = ARGV[1], ARGV[2], ARGV[3]
 local now = now_ms()
 local life, registered = string.match(redis.call('HGET', worker_states, worker) or '', '^([^|]*)|([^|]*)|')

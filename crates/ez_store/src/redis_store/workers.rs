@@ -1,6 +1,7 @@
 //! Operations on workers.
 
 use ez_domain::id::{Epoch, Incarnation, JobId, WorkerId};
+use ez_domain::placement::Standing;
 use ez_domain::units::Timestamp;
 
 use super::RedisStore;
@@ -18,7 +19,7 @@ impl RedisStore {
             worker.incarnation.to_string(),
             record,
             worker.max_runs.to_string(),
-            flag(worker.draining),
+            digit(worker.standing),
             worker.used_millicores.to_string(),
         ];
         let _done: bool =
@@ -32,7 +33,7 @@ impl RedisStore {
         &self,
         worker: WorkerId,
         incarnation: Incarnation,
-        draining: bool,
+        standing: Standing,
         used_millicores: u32,
         runs: &[(JobId, Epoch)],
         lease_ms: u64,
@@ -40,7 +41,7 @@ impl RedisStore {
         let mut arguments = vec![
             worker.to_string(),
             incarnation.to_string(),
-            flag(draining),
+            digit(standing),
             used_millicores.to_string(),
             lease_ms.saturating_add(LEASE_GRACE_MS).to_string(),
         ];
@@ -83,8 +84,11 @@ fn read_worker((id, record, state, load, beat, runs): &RawWorker) -> Result<Work
     let registered = fields.next().and_then(|text| text.parse().ok());
     worker.registered_at = Timestamp::from_millis(registered.unwrap_or(0));
     // Skipped: the number of runs stands in the record, too.
-    let draining = fields.nth(1);
-    worker.draining = draining != Some("0");
+    worker.standing = match fields.nth(1) {
+        Some("0") => Standing::Open,
+        Some("2") => Standing::DiskFull,
+        _ => Standing::Draining,
+    };
     worker.used_millicores = fields.next().and_then(|text| text.parse().ok()).unwrap_or(0);
     worker.last_beat_at = Timestamp::from_millis(*beat);
     worker.load_millicores = *load;
@@ -93,6 +97,12 @@ fn read_worker((id, record, state, load, beat, runs): &RawWorker) -> Result<Work
     Ok(worker)
 }
 
-fn flag(on: bool) -> String {
-    if on { "1" } else { "0" }.to_owned()
+/// The scripts place runs on a worker whose digit is 0.
+fn digit(standing: Standing) -> String {
+    match standing {
+        Standing::Open => "0",
+        Standing::Draining => "1",
+        Standing::DiskFull => "2",
+    }
+    .to_owned()
 }
