@@ -56,11 +56,16 @@ pub fn argv(plan: &Plan<'_>) -> Argv {
     argv.push("--io_block_size=1316");
     // The default cache is 32 MiB per input and four times the processor time; zero breaks it.
     argv.push("--io_cache_size=65536");
+    // Cuts at the first key frame at or after each multiple; ffmpeg puts one there in every rung.
     argv.push(format!("--segment_duration={}", plan.spec.segment_seconds));
-    argv.push("--hls_playlist_type=LIVE");
-    argv.push(format!("--hls_master_playlist_output={}", local::PACKAGER_MULTIVARIANT));
-    argv.push(format!("--mpd_output={}", local::PACKAGER_MANIFEST));
-    argv.push(format!("--time_shift_buffer_depth={OWN_WINDOW_SECONDS}"));
+    // Ours are rendered from the segments. Packager's own are written anew with each segment of each
+    // rendition, for nobody, unless its key lines are wanted or the mode demands an MPD.
+    if plan.encryption.is_some() || plan.fragments == Fragments::PerFrame {
+        argv.push("--hls_playlist_type=LIVE");
+        argv.push(format!("--hls_master_playlist_output={}", local::PACKAGER_MULTIVARIANT));
+        argv.push(format!("--mpd_output={}", local::PACKAGER_MANIFEST));
+        argv.push(format!("--time_shift_buffer_depth={OWN_WINDOW_SECONDS}"));
+    }
     // Zero means that packager never unlinks a segment: a store that is away for minutes
     // must not lose media that is still on disk.
     argv.push("--preserved_segments_outside_live_window=0");
