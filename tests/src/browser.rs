@@ -12,8 +12,18 @@ const DEADLINE: Duration = Duration::from_secs(120);
 /// Plays `manifest` for some seconds with `player` (`shaka` or `hls.js`); answers the check's report.
 ///
 /// # Errors
-/// When the pictures do not move; the report is in the message.
+/// When the pictures do not move or the player stalls; the report is in the message.
 pub async fn play(manifest: &str, player: &str, seconds: u32) -> Result<Value> {
+    let report = watch(manifest, player, seconds).await?;
+    ensure!(report["ok"] == Value::Bool(true), "{player} does not play {manifest}: {report}");
+    Ok(report)
+}
+
+/// As [`play`], whatever the check thinks of it.
+///
+/// # Errors
+/// When there is no report.
+pub async fn watch(manifest: &str, player: &str, seconds: u32) -> Result<Value> {
     let mut command = Tool::Node.command()?;
     command
         .current_dir(workspace_root().join("tests/browser"))
@@ -22,10 +32,7 @@ pub async fn play(manifest: &str, player: &str, seconds: u32) -> Result<Value> {
     let output =
         tokio::time::timeout(DEADLINE, command.output()).await.context("the browser check hangs")??;
     let report = String::from_utf8_lossy(&output.stdout);
-    ensure!(
-        output.status.success(),
-        "{player} does not play {manifest}: {report}{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    serde_json::from_str(report.trim()).context("read the report of the browser check")
+    serde_json::from_str(report.trim()).with_context(|| {
+        format!("{player} tells nothing of {manifest}: {report}{}", String::from_utf8_lossy(&output.stderr))
+    })
 }

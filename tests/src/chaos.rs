@@ -10,4 +10,5 @@ pub mod processes;
 pub mod report;
 pub mod round;
 pub mod session;
+pub mod stalls;
 pub mod viewer;

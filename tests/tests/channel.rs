@@ -86,7 +86,7 @@ fn figures_are_those_of_the_contribution(job: &Value) {
     between("Encode_speed", 0.5, 1.5);
     between("Upload_backlog", 0.0, 12.0);
     between("Newest_segment_age_seconds", 0.01, 10.0);
-    assert_eq!((text(figures, "Video_codec"), text(figures, "Audio_codec")), ("h264", "aac"), "{job:#}");
+    assert_eq!((text(figures, "Video_codec"), text(figures, "Audio_codec")), ("H.264", "AAC"), "{job:#}");
     assert_eq!(text(job, "Reason"), "media is being published", "{job:#}");
     assert_eq!(job["Ingress_bandwidth_kbps"], figures["Ingress_kbps"], "{job:#}");
     assert_eq!(job["Total_bytes_ingested"], figures["Bytes_ingested"], "{job:#}");

@@ -4,12 +4,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use ez_e2e::browser::play;
+use ez_e2e::browser::watch;
 use ez_e2e::chaos::fault::Fault;
 use ez_e2e::chaos::round;
 use ez_e2e::chaos::session::Session;
 use ez_e2e::chaos::viewer::Viewer;
+use ez_e2e::installation::{Installation, text};
 use ez_testkit::wait::eventually;
+use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -19,7 +21,12 @@ async fn survives(faults: &[Fault]) -> Result<()> {
     let mut session = Session::start().await?;
     let mut complaints = Vec::new();
     for fault in faults {
-        let outcome = round::run(&mut session, *fault).await?;
+        let mut outcome = round::run(&mut session, *fault).await?;
+        for _ in 0..2 {
+            if !outcome.counts() {
+                outcome = round::run(&mut session, *fault).await?;
+            }
+        }
         let found = outcome.complaints();
         complaints.extend(found.into_iter().map(|complaint| format!("{}: {complaint}", fault.name())));
     }
@@ -49,35 +56,84 @@ async fn a_channel_outlives_its_surroundings() -> Result<()> {
     .await
 }
 
+/// What was accepted before Redis died is done after, and what cannot be accepted is said so.
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_outlive_redis() -> Result<()> {
+    let session = Session::start().await?;
+    let (installation, id) = (&session.installation, session.id.as_str());
+    let order = |what: &'static str| async move {
+        let (status, answer) = installation.ask(Method::PUT, &format!("/jobs/{id}/{what}"), None).await?;
+        ensure!(status == StatusCode::ACCEPTED, "{what} answers {status}: {answer}");
+        installation.stack.kill("redis").await?;
+        installation.stack.kill("scheduler").await?;
+        anyhow::Ok(())
+    };
+    order("stop").await?;
+    back(installation, id, 60, |job| text(job, "State") == "stopped").await?;
+    order("resume").await?;
+    back(installation, id, 30, |job| !text(job, "RtmpIngestUrl").is_empty()).await?;
+
+    installation.stack.take_away("redis").await?;
+    let (status, problem) = installation.ask(Method::GET, &format!("/jobs/{id}"), None).await?;
+    ensure!(status == StatusCode::SERVICE_UNAVAILABLE, "{status}: {problem}");
+    ensure!(problem["retry_after_seconds"].as_u64().is_some(), "{problem}");
+    installation.stack.bring_back("redis").await?;
+    back(installation, id, 30, |job| text(job, "Id") == id).await
+}
+
+/// Waits until the job is as wanted; while Redis comes back, questions are refused.
+async fn back(
+    installation: &Installation,
+    id: &str,
+    seconds: u64,
+    wanted: impl Fn(&Value) -> bool,
+) -> Result<()> {
+    eventually(Duration::from_secs(seconds), "the job as it should be", || async {
+        let (status, job) = installation.ask(Method::GET, &format!("/jobs/{id}"), None).await?;
+        ensure!(status == StatusCode::OK && wanted(&job), "{status}: {job:#}");
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}
+
+/// One player at a time: an encoder and two browsers are too much for two cores.
 #[tokio::test(flavor = "multi_thread")]
 async fn players_play_through_the_death_of_the_encoder() -> Result<()> {
     let mut session = Session::start().await?;
     let (hls, dash) = (session.hls.clone(), session.dash.clone());
-    let (killed, by_hls_js, by_dash) = tokio::join!(
-        round::run(&mut session, Fault::FfmpegKilled),
-        play(&hls, "hls.js", 18),
-        play(&dash, "shaka", 18)
-    );
-    let (replaced, by_shaka) =
-        tokio::join!(round::run(&mut session, Fault::PackagerKilled), play(&hls, "shaka", 18));
-    for report in [by_hls_js?, by_dash?, by_shaka?] {
-        assert_eq!(report["ok"], Value::Bool(true), "{report}");
+    for (fault, url, player) in [
+        (Fault::FfmpegKilled, &hls, "hls.js"),
+        (Fault::PackagerKilled, &dash, "shaka"),
+        (Fault::FfmpegKilled, &hls, "shaka"),
+    ] {
+        let (outcome, report) =
+            tokio::join!(round::run(&mut session, fault), watch(url, player, PLAYED_SECONDS));
+        let complaints = outcome?.complaints();
+        ensure!(complaints.is_empty(), "{player}: {complaints:#?}");
+        // Decoders are made anew at the discontinuity, for which a player may halt for a moment.
+        let report = report?;
+        let figure = |name: &str| report[name].as_f64().unwrap_or(f64::NAN);
+        let plays = figure("seconds_played") >= 0.7 * f64::from(PLAYED_SECONDS)
+            && figure("stall_seconds") <= 2.0
+            && figure("distinct_pictures") >= 0.5 * figure("samples");
+        ensure!(plays, "{player} through {}: {report}", fault.name());
     }
-    let complaints: Vec<String> =
-        [killed?, replaced?].iter().flat_map(ez_e2e::chaos::round::Outcome::complaints).collect();
-    ensure!(complaints.is_empty(), "{complaints:#?}");
     Ok(())
 }
 
+/// How long a player plays: over the fault, on a loaded machine.
+const PLAYED_SECONDS: u32 = 18;
+
 /// A bucket that is a folder, with a channel of one rendition whose media playlist is `playlist`.
 async fn bucket(root: &Path, playlist: &str) -> Result<(String, JoinSet<()>)> {
-    let folder = root.join("bucket/low");
+    let folder = root.join("bucket/output_1/low");
     std::fs::create_dir_all(&folder)?;
     let multivariant = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-STREAM-INF:BANDWIDTH=1,CODECS=\"avc1.42c00d\"\nlow/playlist.m3u8\n";
-    std::fs::write(root.join("bucket/master.m3u8"), multivariant)?;
+    std::fs::write(root.join("bucket/output_1/master.m3u8"), multivariant)?;
     std::fs::write(folder.join("playlist.m3u8"), playlist)?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let url = format!("http://{}/bucket/master.m3u8", listener.local_addr()?);
+    let url = format!("http://{}/bucket/output_1/master.m3u8", listener.local_addr()?);
     let options = ez_local::s3::Options {
         root: root.to_owned(),
         buckets: vec!["bucket".to_owned()],
@@ -113,7 +169,7 @@ async fn the_viewer_complains_of_what_is_wrong() -> Result<()> {
     };
     complains("answers 404").await?;
     std::fs::write(
-        folder.path().join("bucket/low/playlist.m3u8"),
+        folder.path().join("bucket/output_1/low/playlist.m3u8"),
         first.replace("SEQUENCE:5", "SEQUENCE:0"),
     )?;
     complains("MEDIA-SEQUENCE fell").await?;

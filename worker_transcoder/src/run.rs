@@ -113,6 +113,9 @@ struct Run {
 /// The end of the run.
 type Over = RunOutcome;
 
+/// Longest time from the connection to the first key frame of an encoder that sends pictures.
+const FIRST_PICTURE: Duration = Duration::from_secs(5);
+
 /// How long a run that failed may take to publish what is whole; an outage of the bucket ends it sooner
 /// than that of an ordered end.
 const LAST_UPLOADS: Duration = Duration::from_secs(10);
@@ -268,6 +271,7 @@ impl Run {
             is_stopping: self.leaving.is_some(),
             is_ready: progress.ready,
             has_publisher: self.publisher.is_some(),
+            is_overdue: self.meter.publishing_for(self.clock.now()) > FIRST_PICTURE,
             is_filling: self.is_filling,
             has_media: self.period.as_ref().is_some_and(|active| active.origin.is_some()),
             has_published: self

@@ -194,11 +194,14 @@ mod tests {
 
     #[test]
     fn a_listener_is_seen_without_a_connection() {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let port = listener.local_addr().unwrap().port();
-        assert!(is_listening(port));
-        drop(listener);
-        assert!(!is_listening(port));
+        let leave = || {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+            let port = listener.local_addr().unwrap().port();
+            assert!(is_listening(port));
+            port
+        };
+        // A neighbour may take the port the moment it is free.
+        assert!((0..10).any(|_| !is_listening(leave())));
         assert_ne!(free_port().unwrap(), 0);
     }
 }

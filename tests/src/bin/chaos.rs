@@ -57,10 +57,10 @@ async fn run(arguments: Vec<String>) -> Result<Vec<String>> {
             let round = format!("{} {number}/{rounds}", fault.name());
             match round::run(&mut session, fault).await {
                 Ok(outcome) => {
-                    let bad = outcome.complaints();
+                    let bad = if outcome.counts() { outcome.complaints() } else { Vec::new() };
                     println!("{round}: {outcome}{}", if bad.is_empty() { "" } else { ", BAD" });
                     complaints.extend(bad.into_iter().map(|what| format!("{round}: {what}")));
-                    outcomes.push(outcome);
+                    outcomes.extend(outcome.counts().then_some(outcome));
                 }
                 Err(error) => {
                     let data = session.installation.keep_data().display().to_string();

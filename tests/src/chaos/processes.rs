@@ -1,30 +1,44 @@
 //! The processes of an installation, found as an operator would: by what they run and where.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+
+/// Everybody that works below `data`: process ids and programs.
+///
+/// # Errors
+/// When the processes cannot be listed.
+pub fn residents(data: &Path) -> Result<Vec<(i32, PathBuf)>> {
+    let data = data.canonicalize().context("resolve the data folder")?;
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").context("list the processes")?.flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else {
+            continue;
+        };
+        let link = |name: &str| std::fs::read_link(entry.path().join(name)).ok();
+        // Children of a run work in its folder, a transcoder in its worker's.
+        if let (Some(program), Some(folder)) = (link("exe"), link("cwd"))
+            && folder.starts_with(&data)
+        {
+            found.push((pid, program));
+        }
+    }
+    Ok(found)
+}
 
 /// A process that works below `data` and runs `program`.
 ///
 /// # Errors
 /// When there is none.
 pub fn find(data: &Path, program: &str) -> Result<Pid> {
-    let data = data.canonicalize().context("resolve the data folder")?;
-    for entry in std::fs::read_dir("/proc").context("list the processes")?.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else {
-            continue;
-        };
-        let link = |name: &str| std::fs::read_link(entry.path().join(name)).ok();
-        let runs = link("exe").is_some_and(|exe| exe.ends_with(program));
-        // Children of a run work in its folder, a transcoder in its worker's.
-        let is_ours = link("cwd").is_some_and(|cwd| cwd.starts_with(&data));
-        if runs && is_ours {
-            return Ok(Pid::from_raw(pid));
-        }
+    let all = residents(data)?;
+    let found = all.iter().find(|(_, exe)| exe.ends_with(program));
+    match found {
+        Some((pid, _)) => Ok(Pid::from_raw(*pid)),
+        None => bail!("no {program} works below {}", data.display()),
     }
-    bail!("no {program} works below {}", data.display())
 }
 
 /// The parent of a process.

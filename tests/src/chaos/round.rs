@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::fault::{FREEZE, Fault};
 use super::session::{FRAMES, Feed, RETURNED, SECONDS, Session};
+use super::stalls::{BEARABLE, Stalls};
 
 /// What came of a round.
 #[derive(Debug, Clone)]
@@ -27,9 +28,16 @@ pub struct Outcome {
     pub missing: Vec<(u16, u16)>,
     /// Rules that were broken.
     pub violations: Vec<String>,
+    /// The longest time for which the machine stood still.
+    pub stall: Duration,
 }
 
 impl Outcome {
+    /// Whether it says anything about the product: nobody can be in time on a machine that stands still.
+    pub fn counts(&self) -> bool {
+        self.stall <= BEARABLE
+    }
+
     /// What is not as it must be.
     pub fn complaints(&self) -> Vec<String> {
         let mut found = self.violations.clone();
@@ -54,7 +62,11 @@ impl fmt::Display for Outcome {
             out,
             "longest wait {wait:.2} s, {} frames lost ({} in flight)",
             self.frames_lost, self.in_flight
-        )
+        )?;
+        if !self.counts() {
+            write!(out, ", not counted: the machine stood still for {:.1} s", self.stall.as_secs_f64())?;
+        }
+        Ok(())
     }
 }
 
@@ -67,6 +79,7 @@ pub async fn run(session: &mut Session, fault: Fault) -> Result<Outcome> {
     let broken_before = session.viewer.violations().len();
     session.publish(Feed::First).await?;
     let began = Instant::now();
+    let stalls = Stalls::watch();
     session.viewer.until_after(before, 3, Duration::from_secs(30)).await.context("before the fault")?;
 
     let hit = Instant::now();
@@ -89,7 +102,7 @@ pub async fn run(session: &mut Session, fault: Fault) -> Result<Outcome> {
     let missing = holes(&numbers);
     let violations = session.viewer.violations().split_off(broken_before);
     let longest_wait = session.viewer.longest_wait(hit);
-    Ok(Outcome { fault, longest_wait, frames_lost, in_flight, missing, violations })
+    Ok(Outcome { fault, longest_wait, frames_lost, in_flight, missing, violations, stall: stalls.longest() })
 }
 
 /// Every frame number that a viewer of the first rendition got after segment `before`.

@@ -55,6 +55,11 @@ impl Meter {
         }
     }
 
+    /// Age of the present publisher; zero without one.
+    pub(crate) fn publishing_for(&self, now: Duration) -> Duration {
+        self.publishing_since.map_or(Duration::ZERO, |since| now.saturating_sub(since))
+    }
+
     /// Keeps the totals of a contribution that is being dropped.
     pub(crate) fn forget(&mut self, figures: &Figures) {
         self.earlier_bytes = self.earlier_bytes.saturating_add(figures.total_bytes);
@@ -108,7 +113,7 @@ impl Meter {
 
     pub(crate) fn statistics(&self, figures: Option<&Figures>, origin: &Published) -> Statistics {
         let now = self.clock.now();
-        let publishing = self.publishing_since.map_or(Duration::ZERO, |since| now.saturating_sub(since));
+        let publishing = self.publishing_for(now);
         let age_ms = origin.media_end_ms.map_or(0, |end| self.clock.wall_now_ms().saturating_sub(end).max(0));
         let mut statistics = Statistics {
             bytes_ingested: self.earlier_bytes,

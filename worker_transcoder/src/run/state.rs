@@ -12,6 +12,8 @@ pub(crate) struct View<'run> {
     pub(crate) is_stopping: bool,
     pub(crate) is_ready: bool,
     pub(crate) has_publisher: bool,
+    /// The publisher has had time enough for its first key frame.
+    pub(crate) is_overdue: bool,
     pub(crate) is_filling: bool,
     pub(crate) has_media: bool,
     /// Media of the present period is in the playlists.
@@ -37,7 +39,12 @@ impl View<'_> {
                 reason: format!("{reason}; the channel shows the last picture meanwhile"),
             };
         }
+        let is_blind = self.has_publisher && self.is_overdue && !self.has_media;
         let reason = match (self.has_publisher, self.remark) {
+            (true, None) if is_blind => {
+                "the publisher is connected but sends no picture: check that the encoder sends video"
+                    .to_owned()
+            }
             (true, None) if !self.has_media => {
                 "a publisher is connected: waiting for its first key frame".to_owned()
             }
@@ -48,7 +55,7 @@ impl View<'_> {
             (false, None) => "waiting for a publisher".to_owned(),
         };
         // With a publisher at hand and no media it is the contribution that is wanting.
-        let lacks_media = self.has_publisher && self.remark.is_some();
+        let lacks_media = self.has_publisher && (self.remark.is_some() || is_blind);
         let fault = lacks_media.then_some(Fault::Contribution);
         RunState::Listening { ingest, reason, fault }
     }
@@ -77,6 +84,7 @@ mod tests {
             is_stopping: false,
             is_ready: true,
             has_publisher: false,
+            is_overdue: false,
             is_filling: false,
             has_media: false,
             has_published: false,

@@ -170,18 +170,16 @@ impl Process {
 /// A command that runs `program` where `folder` is a disk of its own. Only that process and its
 /// children see the disk; it goes with them.
 fn on_small_disk(mib: u32, folder: &std::path::Path, program: &str) -> std::process::Command {
+    // Nothing may show outside. Where / is no mount of its own, as in a chroot, this cannot be said, and
+    // need not be.
+    let script = "mount --make-rprivate / 2>/dev/null || true
+        mount -t tmpfs -o size=\"$1\"m,mode=0700 tmpfs \"$2\" && exec \"$3\"";
     let mut command = std::process::Command::new("unshare");
     if !nix::unistd::geteuid().is_root() {
         command.args(["--user", "--map-root-user"]);
     }
     command
-        .args([
-            "--mount",
-            "sh",
-            "-c",
-            "mount -t tmpfs -o size=\"$1\"m,mode=0700 tmpfs \"$2\" && exec \"$3\"",
-            "sh",
-        ])
+        .args(["--mount", "--propagation", "unchanged", "sh", "-c", script, "sh"])
         .arg(mib.to_string())
         .arg(folder)
         .arg(program);

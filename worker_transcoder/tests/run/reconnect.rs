@@ -3,8 +3,15 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use ez_api::job::Statistics;
+use ez_domain::fault::Fault;
 use ez_domain::lifecycle::RunState;
+use ez_testkit::media::Media;
+use ez_testkit::media::hls::HlsClient;
+use ez_testkit::media::probe::probe;
 use ez_testkit::media::publisher::{Publisher, Repeat};
+use ez_testkit::media::source::{Contribution, Sound, VideoCodec};
+use ez_testkit::tools::Tool;
 
 use super::harness::{Bucket, Running, Viewer, contribution, decode_periods, job, segments, spec};
 
@@ -63,5 +70,69 @@ async fn without_a_reconnect_window_the_playlists_rest_and_a_new_period_follows(
     let periods = decode_periods(&run, "high").await?;
     let read: Vec<_> = periods.iter().map(|read| (read.first, read.last, read.dropped)).collect();
     assert_eq!(read, [(Some(0), Some(119), 0), (Some(1000), Some(1119), 0)]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_codec_comes_in_a_new_period_and_loses_no_frame() -> Result<()> {
+    let bucket = Bucket::start().await;
+    let mut run = Running::start(&bucket, job(13), 1, spec()).await?;
+    let mut viewer = Viewer::new(&spec());
+    let avc = contribution(4, 0).flv().await?;
+    let hevc = Contribution { video: VideoCodec::H265, ..contribution(6, 1000) }.flv().await?;
+    let mut publisher = Publisher::start(&avc, &run.ingest_url, Repeat::Once)?;
+    publisher.wait(Duration::from_secs(20)).await?;
+    run.until("the gap is noticed", 10, |state, _| matches!(state, RunState::Interrupted { .. })).await?;
+    let mut publisher = Publisher::start(&hevc, &run.ingest_url, Repeat::Once)?;
+    viewer.until(&run, "media of a second period", |text| text.contains("#EXT-X-DISCONTINUITY\n")).await?;
+    let (_, figures) =
+        run.until("it streams again", 10, |state, _| matches!(state, RunState::Streaming { .. })).await?;
+    assert_eq!(figures.video_codec, "HEVC");
+    publisher.wait(Duration::from_secs(20)).await?;
+    run.stop().await?;
+    viewer.look(&run).await?;
+    for name in ["low", "high"] {
+        let periods = decode_periods(&run, name).await?;
+        let read: Vec<_> = periods.iter().map(|read| (read.first, read.last, read.dropped)).collect();
+        assert_eq!(read, [(Some(0), Some(119), 0), (Some(1000), Some(1179), 0)], "{name}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn missing_sound_is_silence_and_a_missing_picture_is_said() -> Result<()> {
+    let bucket = Bucket::start().await;
+    let mut run = Running::start(&bucket, job(14), 1, spec()).await?;
+    let mut viewer = Viewer::new(&spec());
+
+    let whole = contribution(8, 0).flv().await?;
+    let folder = tempfile::tempdir()?;
+    let sound_only = folder.path().join("sound.flv");
+    let made = std::process::Command::new(Tool::Ffmpeg.path()?)
+        .args(["-nostdin", "-v", "error", "-i"])
+        .arg(&whole)
+        .args(["-vn", "-c", "copy"])
+        .arg(&sound_only)
+        .status()?;
+    anyhow::ensure!(made.success(), "{made}");
+    let mut publisher = Publisher::start(&sound_only, &run.ingest_url, Repeat::Once)?;
+    let is_said = |state: &RunState, _: &Statistics| matches!(state, RunState::Listening { reason, fault: Some(Fault::Contribution), .. } if reason.contains("sends no picture"));
+    run.until("the missing picture is said", 10, is_said).await?;
+    publisher.wait(Duration::from_secs(20)).await?;
+
+    let silent = Contribution { sound: Sound::None, ..contribution(6, 0) }.flv().await?;
+    let mut publisher = Publisher::start(&silent, &run.ingest_url, Repeat::Once)?;
+    run.until("it streams", 15, |state, _| matches!(state, RunState::Streaming { .. })).await?;
+    publisher.wait(Duration::from_secs(20)).await?;
+    run.stop().await?;
+    viewer.look(&run).await?;
+    let client = HlsClient::new()?;
+    let presentation = client.presentation(&run.url("master.m3u8")).await?;
+    let media = client.download(&presentation.rendition("sound")?.periods()[0]).await?;
+    let probed = probe(&Media::bytes(&media)?).await?;
+    let seconds = probed.audio().and_then(|audio| audio.duration()).unwrap_or_default();
+    anyhow::ensure!(seconds > 5.9, "silence of {seconds} s for a picture of 6 s");
+    let read = &decode_periods(&run, "low").await?[0];
+    assert_eq!((read.first, read.last, read.dropped), (Some(0), Some(179), 0), "{read:?}");
     Ok(())
 }

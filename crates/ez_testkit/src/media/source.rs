@@ -1,8 +1,8 @@
 //! Makes test contributions: FLV files as an encoder would push them.
 //!
-//! Each frame is drawn here and encoded by ffmpeg (H.264, AAC). Files are cached under
+//! Each frame is drawn here and encoded by ffmpeg (H.264 or H.265, AAC). Files are cached under
 //! `target/ez-test-media` by everything that shapes them; several test processes may ask for the
-//! same one at once. Enhanced RTMP codecs are not made here.
+//! same one at once. H.265 is written as Enhanced RTMP has it (`hvc1`).
 
 use std::fs::{self, File};
 use std::io::BufWriter;
@@ -55,6 +55,15 @@ pub enum Sound {
     },
 }
 
+/// The video codec of a contribution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VideoCodec {
+    /// AVC.
+    H264,
+    /// HEVC.
+    H265,
+}
+
 /// What a contribution looks like.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Contribution {
@@ -70,6 +79,8 @@ pub struct Contribution {
     pub gop_seconds: f64,
     /// B-frames between two other frames; 0 also means the baseline profile.
     pub b_frames: u8,
+    /// Video codec.
+    pub video: VideoCodec,
     /// Video bitrate, kept nearly constant.
     pub kilobits_per_second: u32,
     /// Audio track.
@@ -88,6 +99,7 @@ impl Default for Contribution {
             seconds: 4,
             gop_seconds: 2.0,
             b_frames: 2,
+            video: VideoCodec::H264,
             kilobits_per_second: 2500,
             sound: Sound::Beep { sample_rate: 48_000, channels: 2 },
             first_counter: 0,
@@ -189,9 +201,18 @@ impl Contribution {
             }
         };
         let profile = if self.b_frames == 0 { "baseline" } else { "high" };
+        let encoder = match self.video {
+            VideoCodec::H264 => format!("libx264 -preset veryfast -profile:v {profile} -sc_threshold 0"),
+            VideoCodec::H265 => {
+                format!(
+                    "libx265 -preset ultrafast -x265-params log-level=error:scenecut=0:bframes={}",
+                    self.b_frames
+                )
+            }
+        };
         arguments += &format!(
-            " -map 0:v -c:v libx264 -preset veryfast -profile:v {profile} -bf {} -g {gop} -keyint_min {gop} \
-             -sc_threshold 0 -b:v {rate} -maxrate {rate} -bufsize {rate} -threads 2{sound} -f flv",
+            " -map 0:v -c:v {encoder} -bf {} -g {gop} -keyint_min {gop} \
+             -b:v {rate} -maxrate {rate} -bufsize {rate} -threads 2{sound} -f flv",
             self.b_frames
         );
         arguments.split_whitespace().map(str::to_owned).collect()
