@@ -63,6 +63,8 @@ pub enum EndReason {
     NoMedia,
     /// No audio or video for [`crate::Limits::idle`].
     Idle,
+    /// Less media than [`crate::Limits::least_bits_per_second`].
+    TooSlow,
     /// The next publisher took the place of a silent one.
     TakenOver,
     /// The encoder broke the protocol or a limit; the text says how.

@@ -13,6 +13,11 @@ pub struct Limits {
     pub first_media: Duration,
     /// Longest time without a complete audio or video message. Default 15 s.
     pub idle: Duration,
+    /// Least media in bits per second, on average over [`Limits::pace_window`] of waiting for the publisher.
+    /// Default 8000: less is no picture, and whoever sends it holds the place of one who would.
+    pub least_bits_per_second: u64,
+    /// Default 10 s.
+    pub pace_window: Duration,
     /// Silence (not one byte) of the present publisher after which the next one with the right key takes
     /// its place. Default 3 s: the usual case is an encoder that reconnects before its dead TCP session
     /// is noticed.
@@ -23,7 +28,8 @@ pub struct Limits {
     /// being lost to a TCP reset. Default 1 s.
     pub linger: Duration,
     /// Connections without an accepted key, in all. When full, the oldest of them makes room. Default 512:
-    /// stays below the usual soft limit of 1024 file descriptors.
+    /// stays below the usual soft limit of 1024 file descriptors. How fast they come is not limited: each
+    /// costs little (the handshake has no cryptography), and a limit would lock the encoder out.
     pub max_unauthenticated: usize,
     /// Connections without an accepted key from one IPv4 address or IPv6 /64. When full, the oldest of them
     /// makes room. Default 20.
@@ -41,6 +47,8 @@ impl Default for Limits {
             publish: Duration::from_secs(10),
             first_media: Duration::from_secs(10),
             idle: Duration::from_secs(15),
+            least_bits_per_second: 8000,
+            pace_window: Duration::from_secs(10),
             takeover_after: Duration::from_secs(3),
             write: Duration::from_secs(5),
             linger: Duration::from_secs(1),

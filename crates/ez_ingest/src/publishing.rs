@@ -1,6 +1,7 @@
 //! The publisher's part of a connection: from the accepted key to the end of the contribution.
 
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use ez_contribution::flv::Kind;
@@ -11,8 +12,10 @@ use tracing::{info, warn};
 use crate::connection::{Connection, chain};
 use crate::seat::Seated;
 use crate::session::{Session, Step};
-use crate::{EndReason, Event};
+use crate::{EndReason, Event, Limits};
 
+/// What one wait counts at most: a publisher that was away for seconds is not slow, but back.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// Read buffer of the publisher: a 50 Mbit/s contribution fills it 100 times a second.
 const READ_BUFFER: usize = 64 * 1024;
 
@@ -43,6 +46,7 @@ pub(crate) async fn run(
             session.say_goodbye("Another encoder took over after silence.");
         }
         EndReason::Shutdown => session.say_goodbye("Channel closed."),
+        EndReason::TooSlow => session.say_goodbye("Too little audio and video."),
         EndReason::NoMedia | EndReason::Idle => session.say_goodbye("No audio or video in time."),
         EndReason::Unpublished | EndReason::Disconnected | EndReason::Protocol(_) => {}
     }
@@ -61,6 +65,7 @@ async fn read(
     let limits = connection.ingest.limits;
     let mut deadline = Instant::now() + limits.first_media;
     let mut overdue = EndReason::NoMedia;
+    let mut pace = Pace::default();
     loop {
         loop {
             let step = match session.step(input) {
@@ -74,6 +79,7 @@ async fn read(
                 Step::Publish(_) | Step::Closed => return EndReason::Protocol("left its publish".to_owned()),
             };
             let is_media = tag.kind != Kind::Script;
+            pace.bytes = pace.bytes.saturating_add(if is_media { tag.body.len() as u64 } else { 0 });
             let event = Event::Tag { session: connection.session_id, tag };
             if let ControlFlow::Break(reason) = deliver(connection, seated, event).await {
                 return reason;
@@ -88,7 +94,11 @@ async fn read(
             return lost(&error);
         }
         input.reserve(READ_BUFFER);
+        if pace.is_too_slow(&limits) {
+            return EndReason::TooSlow;
+        }
         seated.wait_for_peer();
+        let asked = Instant::now();
         let read = tokio::select! {
             biased;
             () = connection.shutdown.cancelled() => return EndReason::Shutdown,
@@ -96,12 +106,33 @@ async fn read(
             read = timeout_at(deadline, connection.socket.read_buf(input)) => read,
         };
         seated.heard_peer();
+        pace.waited += asked.elapsed().min(LONGEST_WAIT);
         match read {
             Err(_) => return overdue,
             Ok(Ok(0)) => return EndReason::Disconnected,
             Ok(Ok(_)) => {}
             Ok(Err(error)) => return lost(&error),
         }
+    }
+}
+
+/// How much media came while the publisher was waited for. Time in which our consumer made it wait does
+/// not count.
+#[derive(Debug, Default)]
+struct Pace {
+    bytes: u64,
+    waited: Duration,
+}
+
+impl Pace {
+    /// Judges a whole window and begins the next.
+    fn is_too_slow(&mut self, limits: &Limits) -> bool {
+        if self.waited < limits.pace_window {
+            return false;
+        }
+        let Self { bytes, waited } = std::mem::take(self);
+        let milliseconds = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
+        bytes.saturating_mul(8 * 1000) < limits.least_bits_per_second.saturating_mul(milliseconds)
     }
 }
 

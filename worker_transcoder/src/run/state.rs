@@ -68,6 +68,9 @@ pub(crate) fn gone(reason: &EndReason) -> String {
         EndReason::Disconnected => "the connection to the publisher ended".to_owned(),
         EndReason::NoMedia => "the publisher sent no media".to_owned(),
         EndReason::Idle => "the publisher fell silent".to_owned(),
+        EndReason::TooSlow => {
+            "the publisher sent next to nothing: check its bit rate and its network".to_owned()
+        }
         EndReason::TakenOver => "another publisher took over".to_owned(),
         EndReason::Protocol(what) => format!("the publisher broke the protocol: {what}"),
         EndReason::Shutdown => "the listener was closed".to_owned(),

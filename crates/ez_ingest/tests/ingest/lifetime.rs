@@ -55,6 +55,34 @@ async fn a_publisher_that_only_dribbles_is_idle() {
     bench.stop().await;
 }
 
+/// Often enough not to be idle, and too little to be a picture.
+#[tokio::test]
+async fn a_publisher_of_next_to_nothing_is_ended() {
+    let limits = Limits { pace_window: Duration::from_millis(600), ..Limits::default() };
+    for (pause_ms, reason) in [(60, EndReason::TooSlow), (2, EndReason::Disconnected)] {
+        let mut bench = Bench::start(limits).await;
+        let mut client = Client::publish(&bench, KEY).await;
+        client.until("NetStream.Publish.Start").await;
+        let (reader, mut writer) = client.socket.into_split();
+        let mut feed = tokio::task::JoinSet::new();
+        feed.spawn(async move {
+            let _reader = reader;
+            let mut pause = tokio::time::interval(Duration::from_millis(pause_ms));
+            // 80 bit each: 1.3 kbit/s, or 40.
+            for number in 0..(2000 / u32::try_from(pause_ms).unwrap()) {
+                pause.tick().await;
+                let picture = Outgoing::media(9, number * 40, *b"\x17\x01\0\0\0video").chunks(128);
+                if tokio::io::AsyncWriteExt::write_all(&mut writer, &picture).await.is_err() {
+                    return;
+                }
+            }
+        });
+        bench.started().await;
+        assert_eq!(bench.until_end().await.1, reason);
+        bench.stop().await;
+    }
+}
+
 #[tokio::test]
 async fn a_publisher_that_breaks_the_protocol_is_ended_with_the_reason() {
     let mut bench = Bench::start(Limits::default()).await;
