@@ -1,10 +1,12 @@
 // Plays a channel in a real browser and proves that pictures move.
 //
-//   node play.mjs --manifest URL --player shaka|hls.js --seconds 12 [--screenshot FILE] [--expect fail]
+//   node play.mjs --manifest URL --player shaka|hls.js --seconds 12 [--media-seconds 12]
+//     [--screenshot FILE] [--expect fail]
 //     [--startup-seconds 30] [--clear-key KID:KEY]... [--max-stall-seconds 1] [--max-freeze-seconds 1.5]
 //     [--max-jumps 0] [--min-fps 10]
 //
-// Prints one JSON line. Exit code 0: it played (with `--expect fail`: it did not); 1: the
+// Plays for `--seconds` of real time, or until `--media-seconds` of the stream were shown if that is
+// sooner. Prints one JSON line. Exit code 0: it played (with `--expect fail`: it did not); 1: the
 // opposite; 2: the check itself could not be run (bad option, no browser).
 import { parseArgs } from 'node:util';
 import { play } from './browser.mjs';
@@ -28,6 +30,7 @@ function options() {
   const { values } = parseArgs({
     options: {
       manifest: text, player: text, seconds: text, screenshot: text, expect: text, 'startup-seconds': text,
+      'media-seconds': text,
       'clear-key': { type: 'string', multiple: true },
       ...Object.fromEntries(Object.keys(LIMIT_OPTIONS).map((name) => [name, text])),
     },
@@ -49,6 +52,7 @@ function options() {
     expect,
     limits,
     seconds: number(values.seconds ?? '12', 'seconds'),
+    mediaSeconds: values['media-seconds'] === undefined ? null : number(values['media-seconds'], 'media-seconds'),
     startupSeconds: number(values['startup-seconds'] ?? '30', 'startup-seconds'),
     screenshot: values.screenshot,
     clearKeys: keys.length > 0 ? Object.fromEntries(keys) : undefined,
@@ -58,7 +62,8 @@ function options() {
 try {
   const { expect, limits, ...asked } = options();
   const { measured, blocked, warnings } = await play(asked);
-  const report = judge(measured, { player: asked.player, seconds: asked.seconds, blocked, warnings, limits });
+  const { player, seconds, mediaSeconds } = asked;
+  const report = judge(measured, { player, seconds, mediaSeconds, blocked, warnings, limits });
   console.log(JSON.stringify(report));
   process.exitCode = report.ok === (expect === 'play') ? 0 : 1;
 } catch (error) {

@@ -14,6 +14,8 @@ export const LIMITS = {
 
 /** A pause of the clock shorter than this is no stall but the grain of the samples. */
 const LEAST_STALL = 0.3;
+/** A clock that stands with less than this ahead of it waits for the origin, not for its machine. */
+const LEAST_AHEAD = 0.5;
 /** The clock has jumped if it moved so much more or less than real time between two samples. */
 const LEAST_JUMP = 0.5;
 /** Least difference of light and dark in a picture that shows something. */
@@ -23,7 +25,7 @@ const round = (value) => (value === null || value === undefined ? null : Math.ro
 
 /** Sums up the movement between neighbouring samples. */
 function movement(samples) {
-  const sum = { played: 0, stalls: 0, stallSeconds: 0, jumps: 0, longestFreeze: 0 };
+  const sum = { played: 0, starved: 0, stalls: 0, stallSeconds: 0, jumps: 0, longestFreeze: 0 };
   let stall = 0;
   let freeze = 0;
   const endStall = () => {
@@ -41,6 +43,7 @@ function movement(samples) {
     sum.played += isJump ? Math.min(Math.max(media, 0), wall) : media;
     if (media < wall * 0.2) {
       stall += wall;
+      sum.starved += samples[i].ahead < LEAST_AHEAD ? wall : 0;
     } else {
       endStall();
       freeze = samples[i].picture === samples[i - 1].picture ? freeze + wall : 0;
@@ -53,7 +56,7 @@ function movement(samples) {
 
 /**
  * @param {object} measured what `measure` in page/player.js returned
- * @param {{player: string, seconds: number, blocked: string[], warnings?: string[], limits?: object}} run
+ * @param {{player: string, seconds: number, mediaSeconds: number | null, blocked: string[], warnings?: string[], limits?: object}} run
  */
 export function judge(measured, run) {
   const limits = { ...LIMITS, ...run.limits };
@@ -64,6 +67,7 @@ export function judge(measured, run) {
   const wall = first ? last.wall - first.wall : 0;
   const decoded = first ? last.decoded - first.decoded : 0;
   const latencies = samples.map((sample) => sample.latency).filter((latency) => latency !== null);
+  const isShort = run.mediaSeconds === null ? wall < run.seconds * 0.5 : moved.played < run.mediaSeconds * 0.9;
   const errors = [...measured.errors, ...run.blocked.map((url) => `request to another host: ${url}`)];
   const fail = (is, text) => { if (is) errors.push(text); };
 
@@ -71,7 +75,7 @@ export function judge(measured, run) {
   if (measured.startup !== null) {
     fail(measured.ended && wall < run.seconds - 0.5, `the stream ended after ${round(wall)} s`);
     fail(
-      moved.played < wall - limits.maxStallSeconds - 0.5 || wall < run.seconds * 0.5 || moved.played === 0,
+      moved.played < wall - limits.maxStallSeconds - 0.5 || isShort || moved.played === 0,
       `only ${round(moved.played)} s were played in ${round(wall)} s`,
     );
     fail(moved.played > wall * 1.1 + 0.5, `${round(moved.played)} s were played in only ${round(wall)} s`);
@@ -94,9 +98,12 @@ export function judge(measured, run) {
     longest_freeze_seconds: round(moved.longestFreeze),
     stalls: moved.stalls,
     stall_seconds: round(moved.stallSeconds),
+    starved_seconds: round(moved.starved),
     jumps: moved.jumps,
     latency_seconds: round(latencies.at(-1)),
     rendition_height: measured.height,
+    /** What ended playback, beside what is judged here. */
+    fatal: measured.errors,
     errors,
     warnings: [...measured.warnings, ...(run.warnings ?? [])].slice(0, 50),
   };

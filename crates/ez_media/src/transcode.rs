@@ -55,11 +55,17 @@ impl Plan<'_> {
     ///
     /// ffmpeg would shift each output just enough to have no negative time stamp (audio
     /// priming, B-frames), MPEG-TS and MP4 differently. One fixed offset keeps the renditions
-    /// of all feeds on one timeline.
+    /// of all feeds on one timeline. Packager cuts audio at whole multiples of the segment
+    /// duration, video at its key frames: an offset beside such a multiple would let the audio
+    /// of a period end that much before its pictures.
     pub fn start_offset_ms(&self) -> u32 {
-        if self.spec.low_latency {
-            return PRIMING_MS;
-        }
+        let segment = self.spec.segment_seconds.max(1) * 1000;
+        let reordered = if self.spec.low_latency { 0 } else { self.reordering_ms() };
+        PRIMING_MS + reordered.saturating_sub(PRIMING_MS).div_ceil(segment) * segment
+    }
+
+    /// How far decoding may run ahead of presentation.
+    fn reordering_ms(&self) -> u32 {
         self.spec
             .video
             .iter()
@@ -68,7 +74,7 @@ impl Plan<'_> {
                 let frames = u64::from(REORDERED_FRAMES) * 1000 * u64::from(rate.denominator());
                 u32::try_from(frames.div_ceil(u64::from(rate.numerator()))).unwrap_or(u32::MAX)
             })
-            .fold(PRIMING_MS, u32::max)
+            .fold(0, u32::max)
     }
 }
 

@@ -45,6 +45,7 @@ fn a_ladder_is_cut_alike_and_each_rung_has_its_own_rate() {
     run.assert_went_well();
 
     cuts::assert_every_two_seconds(&run, 8);
+    cuts::assert_sound_goes_with_pictures(&run);
     for rendition in &spec.video {
         output::assert_rate_near(&run, &rendition.name, rendition.bitrate, 8.0);
         assert_eq!(run.size(&rendition.name), (rendition.width, rendition.height));
@@ -92,6 +93,7 @@ fn low_latency_has_no_reordering_and_a_fragment_per_frame() {
     run.assert_went_well();
 
     cuts::assert_every_two_seconds(&run, 8);
+    cuts::assert_sound_goes_with_pictures(&run);
     assert_eq!(run.start_ticks(), 25 * 90);
     for rendition in &spec.video {
         let media = run.media(&rendition.name);
@@ -148,6 +150,7 @@ fn h265_and_av1_are_cut_like_h264() {
     run.assert_went_well();
 
     cuts::assert_every_two_seconds(&run, 6);
+    cuts::assert_sound_goes_with_pictures(&run);
     for (name, codec) in [("low", "hevc"), ("mid", "h264"), ("high", "av1")] {
         assert_eq!(run.codec(&samples::name(name)), codec);
     }

@@ -88,6 +88,15 @@ function isAnother(a, b) {
   return points >= a.length / 200;
 }
 
+/** Seconds of media that the browser holds from the clock on, up to the first hole. */
+function bufferedAhead() {
+  const { buffered, currentTime } = video;
+  for (let i = 0; i < buffered.length; i += 1) {
+    if (currentTime >= buffered.start(i) && currentTime <= buffered.end(i)) return buffered.end(i) - currentTime;
+  }
+  return 0;
+}
+
 const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 const now = () => performance.now() / 1000;
 
@@ -116,7 +125,7 @@ async function startUp(limitSeconds) {
 }
 
 /** Plays and takes a sample every 0.2 s. */
-window.measure = async ({ manifest, player, seconds, startupSeconds, clearKeys }) => {
+window.measure = async ({ manifest, player, seconds, mediaSeconds, startupSeconds, clearKeys }) => {
   const samples = [];
   const pictures = [];
   let shown = -1;
@@ -137,13 +146,15 @@ window.measure = async ({ manifest, player, seconds, startupSeconds, clearKeys }
         samples.push({
           wall: now(),
           media: video.currentTime,
+          ahead: bufferedAhead(),
           decoded: quality.totalVideoFrames,
           dropped: quality.droppedVideoFrames,
           picture: shown,
           contrast: gray.reduce((a, b) => Math.max(a, b)) - gray.reduce((a, b) => Math.min(a, b)),
           latency: latencySeconds(),
         });
-        if (now() >= end || video.ended || video.error) break;
+        const isShown = mediaSeconds !== null && video.currentTime - samples[0].media >= mediaSeconds;
+        if (isShown || now() >= end || video.ended || video.error) break;
         await pause(200);
       }
     }

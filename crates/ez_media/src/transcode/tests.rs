@@ -56,15 +56,16 @@ fn h265_beside_av1_without_audio() {
 }
 
 #[test]
-fn the_start_offset_covers_reordering_and_priming() {
+fn the_start_offset_covers_reordering_and_priming_beside_a_cut() {
     let mut spec = samples::ladder();
     let offset = |spec: &JobSpec, numerator, denominator| {
         Plan { spec, frame_rate: samples::rate(numerator, denominator) }.start_offset_ms()
     };
-    assert_eq!(offset(&spec, 30, 1), 100);
-    assert_eq!(offset(&spec, 25, 1), 120);
-    assert_eq!(offset(&spec, 30_000, 1001), 101);
+    assert_eq!(offset(&spec, 30, 1), 2025);
+    assert_eq!(offset(&spec, 25, 1), 2025);
+    assert_eq!(offset(&spec, 30_000, 1001), 2025);
     assert_eq!(offset(&spec, 120, 1), 25);
+    assert_eq!(offset(&spec, 1, 1), 4025);
     spec.low_latency = true;
     assert_eq!(offset(&spec, 30, 1), 25);
     spec.low_latency = false;

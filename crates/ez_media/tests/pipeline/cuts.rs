@@ -19,6 +19,25 @@ pub(crate) fn assert_every_two_seconds(run: &Run, seconds: u64) {
     }
 }
 
+/// Two frames of AAC at 48 kHz, on the 90 kHz clock.
+const TWO_AUDIO_FRAMES: u64 = 2 * 1920;
+
+/// Every audio rendition is cut at most two of its frames before the pictures, so that a period that
+/// ends with whole segments ends with its sound.
+pub(crate) fn assert_sound_goes_with_pictures(run: &Run) {
+    let pictures = run.media(&run.spec().video[0].name).segment_starts;
+    for rendition in &run.spec().audio {
+        let sound = run.media(&rendition.name).segment_starts;
+        for (picture, sound) in pictures.iter().zip(&sound) {
+            assert!(
+                picture.abs_diff(*sound) <= TWO_AUDIO_FRAMES,
+                "{}: {sound} beside {picture}",
+                rendition.name
+            );
+        }
+    }
+}
+
 /// Compares the cuts of all video renditions with those of the first.
 pub(crate) fn check_alike(run: &Run) -> Result<(), String> {
     let starts: Vec<(String, Vec<u64>)> = run
