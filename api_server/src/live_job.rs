@@ -26,7 +26,7 @@ pub fn warning_line(warning: &Warning) -> String {
 
 /// The job with its stream key and its latest figures.
 pub fn live_job(stored: &Stored, master_key: &MasterKey, playback: &Playback) -> LiveJob {
-    let Stored { job, statistics, now, .. } = stored;
+    let Stored { job, statistics, totals, now, .. } = stored;
     let run = job.phase.run();
     let ingest = run.and_then(|run| run.ingest.as_ref());
     let figures = figures::shown(job.id, statistics.as_ref(), run.is_some(), *now);
@@ -38,9 +38,9 @@ pub fn live_job(stored: &Stored, master_key: &MasterKey, playback: &Playback) ->
         time_last_worker_report_ms: statistics.as_ref().map_or(0, |(at, _)| at.millis()),
         ingress_bandwidth_kbps: figures.ingress_kbps,
         transcoding_cpu_utilization: String::new(),
-        total_bytes_ingested: figures.bytes_ingested,
-        total_up_seconds: figures.up_seconds,
-        total_active_seconds: figures.active_seconds,
+        total_bytes_ingested: totals.bytes_ingested,
+        total_up_seconds: totals.up_seconds,
+        total_active_seconds: totals.active_seconds,
         playback_url: first_of(&playback_urls.hls, &playback_urls.dash),
         rtmp_ingest_url: Secret::new(
             ingest.map_or_else(String::new, |ingest| ingest_url(ingest, &stream_key)),

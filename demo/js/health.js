@@ -109,6 +109,9 @@ function media(job, recent) {
   if (isFigure(figures.Upload_backlog) && figures.Upload_backlog > LONG_BACKLOG) {
     add("warn", `${figures.Upload_backlog} files wait for upload`, "The way to the bucket is slower than the stream. Check the worker's network or lower the bit rates.");
   }
+  if (isFigure(figures.Given_up_segments) && figures.Given_up_segments > 0) {
+    add("warn", `${figures.Given_up_segments} segments were left out`, "The bucket took nothing for longer than the worker can keep media. The highest rendition goes first; the playlists mark the gaps.");
+  }
   const interval = figures.Key_frame_interval_seconds;
   if (isFigure(interval) && interval > LONG_KEY_FRAME_INTERVAL_SECONDS) {
     add("warn", `Key frames are ${figure(interval, 1)} s apart`, "Starting and recovering take that long. In OBS set Settings → Output → Keyframe Interval to 2 s.");

@@ -24,6 +24,8 @@
  * @property {number} [Dropped_frames]
  * @property {number} [Duplicated_frames]
  * @property {number} [Upload_backlog]
+ * @property {number} [Given_up_segments]
+ * @property {number} [Store_failures]
  * @property {number} [Newest_segment_age_seconds]
  */
 

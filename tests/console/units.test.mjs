@@ -108,6 +108,7 @@ describe("health", () => {
     ["an old segment", live({ Newest_segment_age_seconds: 13 }), "bad", /13 s old/],
     ["a late segment", live({ Newest_segment_age_seconds: 10 }), "warn", /10 s old/],
     ["far key frames", live({ Key_frame_interval_seconds: 4.5 }), "warn", /4\.5 s apart/],
+    ["a full spool", live({ Given_up_segments: 3 }), "warn", /3 segments were left out/],
     ["a backlog", live({ Upload_backlog: 40 }), "warn", /40 files/],
     ["upscaling", live({ Video_height: 480 }), "info", /480p, the ladder goes up to 720p/],
     ["no sound", live({ Audio_codec: "" }), "info", /No sound/],

@@ -63,7 +63,7 @@ async fn one_connection(
         let present = status.latest_seen();
         let is_last = has_exited(&present);
         let Status { state, statistics } = present;
-        send(&mut write, &FromTranscoder::Status { state, statistics }).await?;
+        send(&mut write, &FromTranscoder::Status { state, statistics: statistics.into() }).await?;
         if is_last {
             return Ok(());
         }

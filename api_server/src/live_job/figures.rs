@@ -31,6 +31,8 @@ fn totals(figures: &Statistics) -> Statistics {
         active_seconds: figures.active_seconds,
         dropped_frames: figures.dropped_frames,
         duplicated_frames: figures.duplicated_frames,
+        given_up_segments: figures.given_up_segments,
+        store_failures: figures.store_failures,
         ..Statistics::default()
     }
 }

@@ -3,6 +3,7 @@ use ez_domain::id::{Epoch, Incarnation, WorkerId};
 use ez_domain::job::{Credentials, PhaseName, Run};
 use ez_domain::lifecycle::{Event, Outcome, RunOutcome, RunState, step};
 use ez_domain::units::Timestamp;
+use ez_store::Totals;
 use uuid::Uuid;
 
 use super::*;
@@ -67,9 +68,12 @@ fn listening(job: &Job, host: &str) -> Job {
     report(job, RunState::Listening { ingest, reason: "waits for a publisher".to_owned(), fault: None })
 }
 
+/// What the job's runs counted, those before the present one too.
+const TOTALS: Totals = Totals { bytes_ingested: 5000, up_seconds: 90, active_seconds: 70 };
+
 fn shown_with(job: &Job, statistics: Option<(Timestamp, &str)>, now: u64) -> LiveJob {
     let statistics = statistics.map(|(at, json)| (at, json.to_owned()));
-    let stored = Stored { job: job.clone(), version: 1, statistics, now: at(now) };
+    let stored = Stored { job: job.clone(), version: 1, statistics, totals: TOTALS, now: at(now) };
     live_job(&stored, &master_key(), &Playback::new(&PlaybackConfig::default()).unwrap())
 }
 
@@ -167,7 +171,7 @@ fn figures_are_shown_while_they_mean_something() {
         assert_eq!(answer.ingress_bandwidth_kbps, answer.statistics.ingress_kbps);
         assert_eq!(answer.statistics.encode_speed > 0.0, has_rates);
         let totals = (answer.total_bytes_ingested, answer.total_up_seconds, answer.total_active_seconds);
-        assert_eq!(totals, (1000, 9, 7));
+        assert_eq!(totals, (5000, 90, 70));
         assert_eq!((answer.statistics.dropped_frames, answer.statistics.duplicated_frames), (3, 4));
         assert_eq!(answer.time_last_worker_report_ms, 5_000);
     }

@@ -194,7 +194,7 @@ pub enum FromTranscoder {
         /// Its state.
         state: RunState,
         /// Its live figures.
-        statistics: Statistics,
+        statistics: Box<Statistics>,
     },
 }
 

@@ -25,7 +25,7 @@ pub use leases::{
 };
 pub use runs::{
     a_full_or_absent_worker_is_refused, capacity_follows_the_runs, figures_belong_to_the_present_run,
-    the_last_place_is_given_once,
+    the_last_place_is_given_once, totals_grow_over_runs_and_transcoders,
 };
 pub use workers::{
     a_beat_brings_what_the_worker_holds, a_new_life_replaces_the_old_one, workers_come_and_go,
@@ -50,6 +50,7 @@ macro_rules! store_conformance {
             a_full_or_absent_worker_is_refused
             capacity_follows_the_runs
             figures_belong_to_the_present_run
+            totals_grow_over_runs_and_transcoders
             a_new_run_has_time_to_be_taken_up
             a_lease_is_renewed_by_its_own_run_only
             a_lease_that_was_renewed_meanwhile_saves_the_run

@@ -45,8 +45,9 @@ pub const FIXED: [KeyInfo; 17] = [
     key(
         "job_stats",
         "hash",
-        "job id -> epoch|received ms|JSON",
-        "put_statistics, commit",
+        "job id -> epoch|received ms|totals before its transcoder|totals of it|JSON; totals are \
+         bytes,seconds up,seconds active",
+        "put_statistics, remove",
         "with each record",
     ),
     key("job_order", "zset", "job id by created_at in ms", "create, remove", "list"),

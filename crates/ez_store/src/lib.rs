@@ -24,5 +24,5 @@ pub use redis_store::RedisStore;
 pub use seal::{MasterKey, SealError, random_stream_key, stream_key_verifier, verify};
 pub use store::{
     BeatReply, Census, CommitGuard, CreateError, FIRST_LEASE_MS, LEASE_GRACE_MS, LEASE_MS, Page, Store,
-    StoreError, Stored, WorkerRecord,
+    StoreError, Stored, Totals, WorkerRecord,
 };

@@ -26,7 +26,7 @@ use self::connection::Connection;
 use self::scripts::Scripts;
 use crate::keys::Keys;
 use crate::store::{
-    BeatReply, Census, CommitGuard, CreateError, Page, Store, StoreError, Stored, WorkerRecord,
+    BeatReply, Census, CommitGuard, CreateError, Page, Store, StoreError, Stored, Totals, WorkerRecord,
 };
 
 /// The state of an installation in Redis. Clones share the connection.
@@ -175,7 +175,13 @@ impl Store for RedisStore {
         self.count().await
     }
 
-    async fn put_statistics(&self, id: JobId, epoch: Epoch, json: &str) -> Result<(), StoreError> {
-        self.put_figures(id, epoch, json).await
+    async fn put_statistics(
+        &self,
+        id: JobId,
+        epoch: Epoch,
+        counted: Totals,
+        json: &str,
+    ) -> Result<(), StoreError> {
+        self.put_figures(id, epoch, counted, json).await
     }
 }

@@ -29,8 +29,21 @@ pub struct Stored {
     /// (`ez_api::job::Statistics`) with the time they came in; kept beside the record because they
     /// change every second.
     pub statistics: Option<(Timestamp, String)>,
+    /// What all its runs counted.
+    pub totals: Totals,
     /// The store's clock when it was read.
     pub now: Timestamp,
+}
+
+/// What transcoders count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Bytes received from publishers.
+    pub bytes_ingested: u64,
+    /// Seconds on a worker.
+    pub up_seconds: u64,
+    /// Of these, seconds with a publisher.
+    pub active_seconds: u64,
 }
 
 /// A page of a listing, newest job first.
@@ -246,5 +259,13 @@ pub trait Store: Send + Sync {
     async fn census(&self) -> Result<Census, StoreError>;
 
     /// Keeps the latest figures of a run; dropped silently when `epoch` is not the present run's.
-    async fn put_statistics(&self, id: JobId, epoch: Epoch, json: &str) -> Result<(), StoreError>;
+    /// `counted` is what the run's transcoder counted since its start: counts that begin again are
+    /// another transcoder's, and add to those before.
+    async fn put_statistics(
+        &self,
+        id: JobId,
+        epoch: Epoch,
+        counted: Totals,
+        json: &str,
+    ) -> Result<(), StoreError>;
 }

@@ -11,7 +11,7 @@ use ez_domain::job::{Ingest, Run};
 use ez_domain::lifecycle::{Event, RunOutcome, RunState};
 use ez_domain::placement::Standing;
 use ez_store::conformance::{LIFE, new_job, worker};
-use ez_store::{Applied, CommitGuard, Config, RedisStore, Store, StoreError, apply};
+use ez_store::{Applied, CommitGuard, Config, RedisStore, Store, StoreError, Totals, apply};
 use ez_testkit::redis::RedisServer;
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Cases, TestRunner};
@@ -122,7 +122,7 @@ async fn act(store: &RedisStore, job: JobId, action: &Action, seen: &mut Seen) {
             return;
         }
         Action::Figures => {
-            store.put_statistics(job, epoch(0), "{}").await.unwrap();
+            store.put_statistics(job, epoch(0), Totals::default(), "{}").await.unwrap();
             return;
         }
         Action::User(event) => (event.clone(), CommitGuard::Version),

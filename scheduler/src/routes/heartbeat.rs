@@ -8,13 +8,14 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use ez_api::internal::{Heartbeat, HeartbeatReply, RunOrder, RunStatus};
+use ez_api::job::Statistics;
 use ez_domain::fault::{Failure, Fault};
 use ez_domain::id::{Epoch, JobId};
 use ez_domain::job::{Job, Run};
 use ez_domain::lifecycle::{Event, Outcome, RunOutcome, RunState, step};
 use ez_service::http::{Bytes256KiB, ProblemResponse};
 use ez_service::telemetry::chain;
-use ez_store::{Applied, CommitGuard, SealError, StoreError, Stored, apply};
+use ez_store::{Applied, CommitGuard, SealError, StoreError, Stored, Totals, apply};
 
 use super::{refused, unreadable};
 use crate::app::{Running, millis};
@@ -136,7 +137,11 @@ async fn apply_report(
 
 async fn keep_statistics(running: &Running, report: &RunStatus) -> Result<(), StoreError> {
     match serde_json::to_string(&report.statistics) {
-        Ok(json) => running.app.store.put_statistics(report.job, report.epoch, &json).await,
+        Ok(json) => {
+            let Statistics { bytes_ingested, up_seconds, active_seconds, .. } = report.statistics;
+            let counted = Totals { bytes_ingested, up_seconds, active_seconds };
+            running.app.store.put_statistics(report.job, report.epoch, counted, &json).await
+        }
         Err(error) => {
             tracing::warn!(job = %report.job, error = chain(&error), "statistics cannot be kept");
             Ok(())

@@ -7,7 +7,8 @@ use ez_domain::job::Job;
 use ez_domain::placement::Standing;
 use ez_domain::units::Timestamp;
 use ez_store::{
-    BeatReply, Census, CommitGuard, CreateError, Page, RedisStore, Store, StoreError, Stored, WorkerRecord,
+    BeatReply, Census, CommitGuard, CreateError, Page, RedisStore, Store, StoreError, Stored, Totals,
+    WorkerRecord,
 };
 
 pub(crate) struct LooksEmpty(pub(crate) RedisStore);
@@ -85,7 +86,13 @@ impl Store for LooksEmpty {
     async fn census(&self) -> Result<Census, StoreError> {
         self.0.census().await
     }
-    async fn put_statistics(&self, id: JobId, epoch: Epoch, json: &str) -> Result<(), StoreError> {
-        self.0.put_statistics(id, epoch, json).await
+    async fn put_statistics(
+        &self,
+        id: JobId,
+        epoch: Epoch,
+        counted: Totals,
+        json: &str,
+    ) -> Result<(), StoreError> {
+        self.0.put_statistics(id, epoch, counted, json).await
     }
 }

@@ -218,12 +218,12 @@ impl Supervisor {
                 if matches!(state, RunState::Exited { .. }) {
                     // Told on only when the process is gone: nothing of the run may be left.
                     self.farewell = Some(state);
-                    self.report.send_modify(|seen| seen.statistics = statistics);
+                    self.report.send_modify(|seen| seen.statistics = *statistics);
                     self.kill_after(FAREWELL_GRACE, "it did not end after its last word");
                     return;
                 }
                 let changed = self.report.latest().state != state;
-                self.report.send_modify(|seen| seen.hear(state, statistics));
+                self.report.send_modify(|seen| seen.hear(state, *statistics));
                 if changed {
                     self.beat_soon.notify_one();
                 }

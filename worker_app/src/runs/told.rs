@@ -41,13 +41,19 @@ const GAUGES: [Gauge; 7] = [
     }),
 ];
 
-const COUNTS: [Count; 6] = [
+const COUNTS: [Count; 8] = [
     ("input_bytes", "Bytes received from publishers", |seen| seen.statistics.bytes_ingested),
     ("encode_frames_dropped", "Frames left out to keep the constant rate", |seen| {
         seen.statistics.dropped_frames
     }),
     ("encode_frames_duplicated", "Frames repeated to keep the constant rate", |seen| {
         seen.statistics.duplicated_frames
+    }),
+    ("upload_segments_given_up", "Segments left out because the spool was full", |seen| {
+        seen.statistics.given_up_segments
+    }),
+    ("upload_request_failures", "Requests that the object store failed; they are made again", |seen| {
+        seen.statistics.store_failures
     }),
     ("run_up_seconds", "Time that the run's transcoder is up", |seen| seen.statistics.up_seconds),
     ("run_active_seconds", "Time that the run had a publisher", |seen| seen.statistics.active_seconds),

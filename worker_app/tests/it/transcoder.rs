@@ -153,7 +153,10 @@ impl Actor {
 }
 
 fn status(state: RunState) -> FromTranscoder {
-    FromTranscoder::Status { state, statistics: Statistics { ingress_kbps: 2500, ..Statistics::default() } }
+    FromTranscoder::Status {
+        state,
+        statistics: Statistics { ingress_kbps: 2500, ..Statistics::default() }.into(),
+    }
 }
 
 /// `None` when the connection is gone.

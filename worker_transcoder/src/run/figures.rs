@@ -123,6 +123,8 @@ impl Meter {
             dropped_frames: self.encoder.drop_frames.unwrap_or(0),
             duplicated_frames: self.encoder.dup_frames.unwrap_or(0),
             upload_backlog: origin.backlog,
+            given_up_segments: origin.given_up,
+            store_failures: origin.store_failures,
             newest_segment_age_seconds: thousandths(age_ms),
             ..Statistics::default()
         };

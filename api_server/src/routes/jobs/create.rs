@@ -14,7 +14,7 @@ use ez_api::create_job::{self, CreateJob};
 use ez_api::fault::warnings_text;
 use ez_api::problem::Problem;
 use ez_service::http::Bytes256KiB;
-use ez_store::{CreateError, Stored};
+use ez_store::{CreateError, Stored, Totals};
 
 use self::content_type::JsonOrNothing;
 use crate::app::App;
@@ -54,7 +54,7 @@ async fn create(app: &App, request: CreateJob) -> Result<Stored, Refusal> {
     let now = app.store.now().await?;
     let job = new_job::from(request, &app.master_key, now).map_err(Refusal::Seal)?;
     match app.store.create(&job).await {
-        Ok(()) => Ok(Stored { job, version: 1, statistics: None, now }),
+        Ok(()) => Ok(Stored { job, version: 1, statistics: None, totals: Totals::default(), now }),
         Err(CreateError::Exists) => Err(Refusal::Bug("a random id or stream key is in use")),
         Err(CreateError::Store(error)) => Err(Refusal::StoreInWrite(error)),
     }

@@ -7,7 +7,7 @@ use ez_domain::id::JobId;
 use ez_domain::job::Job;
 use ez_domain::lifecycle::Event;
 use ez_service::clock::wall_millis;
-use ez_store::{Applied, CommitGuard, Stored, apply};
+use ez_store::{Applied, CommitGuard, Stored, Totals, apply};
 
 use crate::app::App;
 use crate::live_job::live_job;
@@ -47,7 +47,7 @@ async fn look_again(app: &App, job: Job) -> Stored {
         Ok(Some(stored)) => stored,
         Ok(None) | Err(_) => {
             let now = ez_domain::units::Timestamp::from_millis(wall_millis());
-            Stored { job, version: 0, statistics: None, now }
+            Stored { job, version: 0, statistics: None, totals: Totals::default(), now }
         }
     }
 }

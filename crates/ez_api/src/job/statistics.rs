@@ -47,6 +47,12 @@ pub struct Statistics {
     /// Segments that wait for the store.
     #[serde(rename = "Upload_backlog")]
     pub upload_backlog: u64,
+    /// Segments left out because the spool was full.
+    #[serde(rename = "Given_up_segments", default)]
+    pub given_up_segments: u64,
+    /// Requests that the store failed; they are made again.
+    #[serde(rename = "Store_failures", default)]
+    pub store_failures: u64,
     /// Age of the newest published segment: how far viewers are behind at least.
     #[serde(rename = "Newest_segment_age_seconds")]
     pub newest_segment_age_seconds: f64,

@@ -10,7 +10,7 @@ use super::fixture::{
     COST, changed, ended, job_id, loaded, placed, queued, registered, running, the_worker, worker,
 };
 use super::{LIFE, WORKER};
-use crate::store::{CommitGuard, Store};
+use crate::store::{CommitGuard, Store, Totals};
 
 const OTHER_LIFE: Incarnation = Incarnation::from_uuid(Uuid::from_u128(0x22FE));
 
@@ -107,7 +107,9 @@ pub async fn capacity_follows_the_runs(store: &dyn Store) {
 pub async fn figures_belong_to_the_present_run(store: &dyn Store) {
     let (job, epoch) = running(store, 1, WORKER, LIFE).await;
     let id = job.job.id;
-    let put = async |epoch, json| store.put_statistics(id, epoch, json).await.expect("put");
+    let put = async |epoch, json| {
+        store.put_statistics(id, epoch, Totals::default(), json).await.expect("put");
+    };
     let figures = async || loaded(store, id).await.statistics;
     put(epoch, r#"{"fps":25,"bar":"a|b"}"#).await;
     let (received, json) = figures().await.expect("figures");
@@ -126,5 +128,34 @@ pub async fn figures_belong_to_the_present_run(store: &dyn Store) {
     changed(store, id, |job| job.phase = Phase::Pending { since: job.created_at, waiting_for: None }).await;
     assert!(place(store, 1, CommitGuard::Version).await);
     assert_eq!(figures().await, None, "the next run has none yet");
-    store.put_statistics(job_id(9), epoch, "of nobody").await.expect("put");
+    store.put_statistics(job_id(9), epoch, Totals::default(), "of nobody").await.expect("put");
+}
+
+/// What each transcoder of each run counted from zero adds up; a stopped job keeps it.
+pub async fn totals_grow_over_runs_and_transcoders(store: &dyn Store) {
+    let counted =
+        |bytes_ingested, up_seconds, active_seconds| Totals { bytes_ingested, up_seconds, active_seconds };
+    let (job, epoch) = running(store, 1, WORKER, LIFE).await;
+    let id = job.job.id;
+    let put = async |epoch, counts| store.put_statistics(id, epoch, counts, "{}").await.expect("put");
+    let totals = async || loaded(store, id).await.totals;
+    assert_eq!(totals().await, Totals::default());
+    put(epoch, counted(1000, 10, 0)).await;
+    put(epoch, counted(3000, 12, 2)).await;
+    assert_eq!(totals().await, counted(3000, 12, 2));
+    // The transcoder was started again within the run.
+    put(epoch, counted(0, 1, 0)).await;
+    put(epoch, counted(500, 3, 1)).await;
+    assert_eq!(totals().await, counted(3500, 15, 3));
+    put(epoch.next(), counted(9, 9, 9)).await;
+    assert_eq!(totals().await, counted(3500, 15, 3), "not of the present run");
+
+    ended(store, id).await;
+    assert_eq!(totals().await, counted(3500, 15, 3));
+    changed(store, id, |job| job.phase = Phase::Pending { since: job.created_at, waiting_for: None }).await;
+    assert!(place(store, 1, CommitGuard::Version).await);
+    let epoch = loaded(store, id).await.job.phase.run().expect("a run").epoch;
+    // Though it is up for longer than the one before was.
+    put(epoch, counted(u64::from(u32::MAX) * 1000, 20, 20)).await;
+    assert_eq!(totals().await, counted(u64::from(u32::MAX) * 1000 + 3500, 35, 23));
 }

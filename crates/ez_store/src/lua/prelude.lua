@@ -45,9 +45,8 @@ local apply = {
     redis.call('HDEL', runs, id)
     redis.call('ZREM', leases, id)
   end,
-  -- The figures of the run before stay until here: a stopped job still shows its totals.
+  -- The figures of the run before stay: a stopped job still shows its totals, the next adds to them.
   run_began = function(id, key, worker, millicores, run, lease_ms)
-    redis.call('HDEL', job_stats, id)
     redis.call('SADD', KEYS[EXTRA + key], id)
     redis.call('HINCRBY', worker_loads, worker, millicores)
     redis.call('HSET', runs, id, run)

@@ -8,7 +8,7 @@ use super::RedisStore;
 use super::records::{self, RawRecord, RawRecords};
 use crate::cursor::Cursor;
 use crate::index_changes::index_changes;
-use crate::store::{CommitGuard, CreateError, Page, StoreError, Stored};
+use crate::store::{CommitGuard, CreateError, Page, StoreError, Stored, Totals};
 
 /// More than this is never read in one call, whatever the caller asks for.
 const MOST_AT_ONCE: usize = 10_000;
@@ -128,8 +128,17 @@ impl RedisStore {
         Ok(ids.iter().filter_map(|id| records::job_id(id)).collect())
     }
 
-    pub(super) async fn put_figures(&self, id: JobId, epoch: Epoch, json: &str) -> Result<(), StoreError> {
-        let arguments = [id.to_string(), epoch.to_string(), json.to_owned()];
+    pub(super) async fn put_figures(
+        &self,
+        id: JobId,
+        epoch: Epoch,
+        counted: Totals,
+        json: &str,
+    ) -> Result<(), StoreError> {
+        let Totals { bytes_ingested, up_seconds, active_seconds } = counted;
+        let counts = [bytes_ingested, up_seconds, active_seconds].map(|count| count.to_string());
+        let mut arguments = vec![id.to_string(), epoch.to_string(), json.to_owned()];
+        arguments.extend(counts);
         let _kept: bool =
             self.run("keep figures of a run", &self.inner.scripts.put_statistics, &[], &arguments).await?;
         Ok(())

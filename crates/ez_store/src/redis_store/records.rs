@@ -6,7 +6,7 @@ use ez_domain::units::Timestamp;
 
 use crate::index_changes::IndexChange;
 use crate::keys::Keys;
-use crate::store::{FIRST_LEASE_MS, StoreError, Stored};
+use crate::store::{FIRST_LEASE_MS, StoreError, Stored, Totals};
 
 /// A record as scripts answer it: id, version, JSON, figures.
 pub(super) type RawRecord = (String, u64, String, String);
@@ -18,10 +18,12 @@ pub(super) fn stored(now: u64, raw: &RawRecord) -> Result<Stored, StoreError> {
     let job: Job = serde_json::from_str(record)
         .map_err(|source| StoreError::Damaged { key: format!("{id} in jobs"), source })?;
     let latest = job.phase.run().map_or(job.last_epoch, |run| run.epoch);
-    let statistics = split_figures(figures)
-        .filter(|(epoch, ..)| *epoch == latest)
-        .map(|(_, received, json)| (received, json.to_owned()));
-    Ok(Stored { job, version: *version, statistics, now: Timestamp::from_millis(now) })
+    let figures = split_figures(figures);
+    let totals = figures.as_ref().map(|figures| figures.totals).unwrap_or_default();
+    let statistics = figures
+        .filter(|figures| figures.epoch == latest)
+        .map(|figures| (figures.received, figures.json.to_owned()));
+    Ok(Stored { job, version: *version, statistics, totals, now: Timestamp::from_millis(now) })
 }
 
 /// All records that can be read. One that cannot is left out with an error in the log: it must not keep
@@ -55,11 +57,36 @@ fn chain(error: &dyn std::error::Error) -> String {
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// `epoch|received ms|JSON`.
-fn split_figures(figures: &str) -> Option<(Epoch, Timestamp, &str)> {
-    let (epoch, rest) = figures.split_once('|')?;
-    let (received, json) = rest.split_once('|')?;
-    Some((Epoch::new(epoch.parse().ok()?), Timestamp::from_millis(received.parse().ok()?), json))
+/// What `job_stats` holds of a job.
+struct Figures<'text> {
+    epoch: Epoch,
+    received: Timestamp,
+    totals: Totals,
+    json: &'text str,
+}
+
+/// `epoch|received ms|totals before the last transcoder|totals of it|JSON`.
+fn split_figures(text: &str) -> Option<Figures<'_>> {
+    let mut parts = text.splitn(5, '|');
+    let epoch = Epoch::new(parts.next()?.parse().ok()?);
+    let received = Timestamp::from_millis(parts.next()?.parse().ok()?);
+    let (before, last) = (totals(parts.next()?)?, totals(parts.next()?)?);
+    let totals = Totals {
+        bytes_ingested: before.bytes_ingested.saturating_add(last.bytes_ingested),
+        up_seconds: before.up_seconds.saturating_add(last.up_seconds),
+        active_seconds: before.active_seconds.saturating_add(last.active_seconds),
+    };
+    Some(Figures { epoch, received, totals, json: parts.next()? })
+}
+
+/// `bytes,seconds up,seconds active`.
+fn totals(text: &str) -> Option<Totals> {
+    let mut counts = text.splitn(3, ',').map(|count| count.parse().ok());
+    Some(Totals {
+        bytes_ingested: counts.next()??,
+        up_seconds: counts.next()??,
+        active_seconds: counts.next()??,
+    })
 }
 
 /// A run as it stands in `runs`.

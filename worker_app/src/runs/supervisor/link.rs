@@ -35,7 +35,7 @@ pub(crate) enum Message {
         /// Its state.
         state: RunState,
         /// Its figures.
-        statistics: Statistics,
+        statistics: Box<Statistics>,
     },
     /// The connection is gone.
     Disconnected {

@@ -1,7 +1,6 @@
 use std::process::Stdio;
 
 use ez_api::internal::{StoreAccess, ToolPaths};
-use ez_api::job::Statistics;
 use ez_domain::id::{Epoch, JobId};
 use ez_domain::lifecycle::RunOutcome;
 use ez_service::child;
@@ -64,7 +63,7 @@ async fn the_last_words_of_a_dead_process_count() {
         .unwrap();
         let state = RunState::Exited { outcome: RunOutcome::Stopped, committed_segments: 9 };
         inbox
-            .send(Message::Said { link: 1, state: state.clone(), statistics: Statistics::default() })
+            .send(Message::Said { link: 1, state: state.clone(), statistics: Box::default() })
             .await
             .unwrap();
         inbox.send(Message::Disconnected { link: 1 }).await.unwrap();
