@@ -101,6 +101,8 @@ struct Run {
     period: Option<Active>,
     publisher: Option<SessionId>,
     interrupted_at: Option<Duration>,
+    /// When the contribution wanted to be looked after at the latest, as of the last turn of the loop.
+    due: Option<Duration>,
     is_filling: bool,
     /// The last thing worth telling the user about the contribution.
     remark: Option<String>,
@@ -130,6 +132,7 @@ impl Run {
             self.tell();
             let takes_media = is_ingest_open && self.takes_media();
             let wakeup = self.wakeup();
+            self.due = self.contribution.as_ref().and_then(Contribution::next_wakeup);
             let over = tokio::select! {
                 biased;
                 order = inputs.orders.recv() => match order {

@@ -46,6 +46,7 @@ use drift::Drift;
 use figures::Meter;
 use hold::{Arrived, Hold};
 use ring::Ring;
+use settings::GRACE;
 use time::{Nanos, nanos};
 use tracks::{AudioTrack, Publisher, VideoTrack};
 use writer::Writer;
@@ -159,6 +160,14 @@ impl Contribution {
     pub fn tick(&mut self, now: Duration) -> Output {
         self.set_now(now);
         self.finish()
+    }
+
+    /// The owner was held up until `now` and did not listen: what came meanwhile is still to be pushed, so
+    /// it is no silence of the publisher yet. To be called before that push or tick.
+    pub fn listen_again(&mut self, now: Duration) {
+        let heard = nanos(now) + GRACE - nanos(self.settings.stall_after) / 2;
+        self.video.heard = self.video.heard.max(heard);
+        self.audio.heard = self.audio.heard.max(heard);
     }
 
     /// Gives the picture that the present or coming gap shows. It serves until live video is back.

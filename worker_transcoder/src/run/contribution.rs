@@ -15,6 +15,8 @@ pub(super) const ENCODER_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a gap waits for its still before it shows the last key frame; the segment in hand is late by
 /// as much.
 const STILL_PATIENCE: Duration = Duration::from_millis(250);
+/// A loop that comes back so much later than it should was held up.
+const HELD_UP: Duration = Duration::from_millis(100);
 /// Output frame rate when neither the request nor the contribution names one.
 const FALLBACK_RATE: (u32, u32) = (30, 1);
 
@@ -23,7 +25,7 @@ impl Run {
         if self.leaving.is_some() {
             return None;
         }
-        let now = self.clock.now();
+        let now = self.look_up();
         match event {
             Ingested::PublishStarted { session, peer, encoder } => {
                 tracing::info!(%session, %peer, encoder, "a publisher was let in");
@@ -132,8 +134,23 @@ impl Run {
         }
     }
 
-    pub(super) async fn tick(&mut self) -> Option<Over> {
+    /// The time now. If the loop comes back much later than it should, because ffmpeg did not take the
+    /// media, or the machine did something else, then what the publisher sent meanwhile is still unread:
+    /// that is no silence.
+    fn look_up(&mut self) -> Duration {
         let now = self.clock.now();
+        let late = self.due.map_or(Duration::ZERO, |due| now.saturating_sub(due));
+        if late > HELD_UP
+            && let Some(contribution) = self.contribution.as_mut()
+        {
+            tracing::debug!(?late, "the loop was held up");
+            contribution.listen_again(now);
+        }
+        now
+    }
+
+    pub(super) async fn tick(&mut self) -> Option<Over> {
+        let now = self.look_up();
         let output = self.contribution.as_mut()?.tick(now);
         self.put_out(output).await
     }

@@ -96,6 +96,7 @@ pub async fn run(description: RunDescription, shutdown: CancellationToken) -> Re
         period: None,
         publisher: None,
         interrupted_at: None,
+        due: None,
         is_filling: false,
         remark: None,
         restarts,

@@ -18,6 +18,8 @@ pub(crate) const MAX_LAG: Nanos = 2 * SECOND;
 pub(crate) const MAX_COMPOSITION: Nanos = 2 * SECOND;
 /// The longest start-up burst (a relay's GOP cache) that is kept whole.
 pub(crate) const MAX_START_BURST: Nanos = 10 * SECOND;
+/// How long an owner that was held up has to push what came meanwhile before a still is asked for.
+pub(crate) const GRACE: Nanos = 100 * MS;
 /// How often a return is put off for being stale: who always bursts is taken in the end.
 pub(crate) const MAX_REJECTIONS: u32 = 3;
 /// Filler tags of one track per call: a clock that leaps (suspended machine) must not eat the memory.

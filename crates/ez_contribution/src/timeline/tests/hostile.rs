@@ -19,6 +19,7 @@ enum Happening {
     End,
     Wait(u64),
     LeapWithoutTick(u64),
+    HeldUp(u64),
     Push(Tag),
     Regular { encoder: u8, from: u64, length: u64, shift: u32, burst: bool },
     BeginPeriod(Option<u64>),
@@ -51,6 +52,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => Just(Happening::End),
         2 => (0_u64..4000).prop_map(Happening::Wait),
         1 => (0_u64..20_000).prop_map(Happening::LeapWithoutTick),
+        1 => (0_u64..20_000).prop_map(Happening::HeldUp),
         8 => any_tag().prop_map(Happening::Push),
         6 => regular.prop_map(|(encoder, from, length, shift, burst)| {
             Happening::Regular { encoder, from, length, shift, burst }
@@ -75,6 +77,10 @@ fn apply(rig: &mut Rig, happening: Happening) {
         Happening::End => rig.end(now),
         Happening::Wait(time) => rig.until(ms(now + time)),
         Happening::LeapWithoutTick(time) => rig.now += ms(time),
+        Happening::HeldUp(time) => {
+            rig.now += ms(time);
+            rig.contribution.listen_again(rig.now);
+        }
         Happening::Push(tag) => rig.push(tag),
         Happening::Regular { encoder: id, from, length, shift, burst } => {
             for (time, mut tag) in encoder(id).tags(from, from + length) {

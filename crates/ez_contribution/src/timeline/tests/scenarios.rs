@@ -162,6 +162,34 @@ fn open_but_silent_connection_is_filled_after_the_patience_and_taken_back() {
 }
 
 #[test]
+fn an_owner_that_was_held_up_takes_it_for_no_silence() {
+    let run = |is_told: bool| {
+        let mut rig = Rig::new(settings(30));
+        rig.start(0);
+        rig.feed(&Encoder::A, 0, 0, 3000);
+        // Nobody listens for a while, then everything that came is there at once, or almost.
+        rig.now = ms(4500);
+        if is_told {
+            rig.contribution.listen_again(rig.now);
+        }
+        rig.until(ms(4540));
+        for (_, tag) in Encoder::A.tags(3000, 4540) {
+            rig.push(tag);
+        }
+        rig.feed(&Encoder::A, 0, 4540, 8000);
+        rig.check();
+        let has_filled =
+            rig.events.iter().any(|event| matches!(event, Event::FillingBegan | Event::StillWanted));
+        let pictures = rig.frames(true);
+        let times: Vec<i64> = pictures.iter().map(|one| one.dts()).collect();
+        let sent: Vec<i64> = (0..240).map(|frame| frame * 1000 / 30).collect();
+        (times == sent, has_filled)
+    };
+    assert_eq!(run(true), (true, false));
+    assert_eq!(run(false), (false, true), "the control: told nothing, it fills and leaves media out");
+}
+
+#[test]
 fn without_filler_the_gap_stays() {
     let mut rig = Rig::new(crate::timeline::Settings { fill_gaps: false, ..settings(30) });
     rig.start(0);
