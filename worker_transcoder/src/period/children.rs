@@ -27,6 +27,9 @@ const RESCAN: Duration = Duration::from_secs(2);
 /// may be far behind; as long as files come, they are waited for.
 const FINISH_GRACE: Duration = Duration::from_secs(10);
 
+/// How long the children may take after SIGTERM.
+const TERM_GRACE: Duration = Duration::from_secs(2);
+
 /// Bytes of free space below which no segment can be written.
 const LEAST_DISK: u64 = 1 << 20;
 
@@ -155,7 +158,7 @@ impl Supervision {
         let mut rescan = tokio::time::interval(RESCAN);
         rescan.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut grace = std::pin::pin!(far_future());
-        let mut is_killed = false;
+        let (mut is_asked, mut is_killed) = (false, false);
         let mut has_released = false;
         let patience = FINISH_GRACE.max(Duration::from_secs(self.setup.spec.segment_seconds.into()) * 4);
         while !(ffmpeg_ended && packager_ended) {
@@ -164,14 +167,16 @@ impl Supervision {
                     ffmpeg_ended = true;
                     self.fifo.release();
                     has_released = true;
-                    failure = failure.or_else(|| self.judge(Source::Ffmpeg, status, is_killed));
-                    grace.set(tokio::time::sleep(patience));
+                    failure = failure.or_else(|| self.judge(Source::Ffmpeg, status, is_asked || is_killed));
+                    if !is_asked {
+                        grace.set(tokio::time::sleep(patience));
+                    }
                 }
                 status = children.packager.wait(), if !packager_ended => {
                     packager_ended = true;
                     self.fifo.release();
                     has_released = true;
-                    let asked = is_killed || ffmpeg_ended;
+                    let asked = is_asked || is_killed || ffmpeg_ended;
                     failure = failure.or_else(|| self.judge(Source::Packager, status, asked));
                     if !ffmpeg_ended {
                         child::signal_group(&children.ffmpeg, Signal::SIGKILL);
@@ -182,7 +187,7 @@ impl Supervision {
                         rescan.reset_immediately();
                     }
                     let file = watcher.take(&self.setup.folder, &self.layout, path);
-                    if file.is_some() && (ffmpeg_ended || self.finishing.latest()) && !is_killed {
+                    if file.is_some() && (ffmpeg_ended || self.finishing.latest()) && !is_asked && !is_killed {
                         grace.set(tokio::time::sleep(patience));
                     }
                     self.tell(events, file).await;
@@ -204,11 +209,24 @@ impl Supervision {
                     grace.set(tokio::time::sleep(patience));
                 }
                 () = &mut grace => {
-                    tracing::warn!(period = self.setup.local, "children did not end in time and are killed");
-                    child::signal_group(&children.ffmpeg, Signal::SIGKILL);
-                    child::signal_group(&children.packager, Signal::SIGKILL);
-                    is_killed = true;
-                    grace.set(far_future());
+                    // The end of their input was the first rung; both finish what they have on the second.
+                    let (signal, next) = if is_asked {
+                        (Signal::SIGKILL, far_future())
+                    } else {
+                        (Signal::SIGTERM, tokio::time::sleep(TERM_GRACE))
+                    };
+                    is_killed |= is_asked;
+                    is_asked = true;
+                    tracing::warn!(
+                        period = self.setup.local,
+                        %signal,
+                        ffmpeg_ended,
+                        packager_ended,
+                        "children did not end in time"
+                    );
+                    child::signal_group(&children.ffmpeg, signal);
+                    child::signal_group(&children.packager, signal);
+                    grace.set(next);
                 }
             }
         }
