@@ -105,9 +105,17 @@ binaries() {
     esac
 }
 
-# Builds what `binaries` names. The debug build has the shape of the tests, so nothing is compiled twice.
+# Builds what `binaries` names: the product, or with `everything` the benchmarks too. The debug build has
+# the shape of the tests, so nothing is compiled twice.
 build() {
-    local options=(--workspace --bins --release)
+    local options=(--bins --release) package
+    if [ "${1:-}" = everything ]; then
+        options+=(--workspace)
+    else
+        for package in api_server scheduler worker_app worker_transcoder key_server ez_local; do
+            options+=(--package "$package")
+        done
+    fi
     [ "${EZ_PROFILE:-release}" = release ] || options=(--workspace --all-targets)
     (cd "$root" && cargo build --locked "${options[@]}") ||
         fail "the build failed: the messages above say where"

@@ -1,5 +1,9 @@
 //! Benchmarks of a whole installation, each beside a baseline of the same run.
 
+pub mod channels;
+mod cost;
+mod floor;
+mod ladder;
 pub mod media;
-pub mod process;
 pub mod start;
+mod viewing;

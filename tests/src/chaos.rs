@@ -6,9 +6,9 @@
 //! viewer got, and the rules that the playlists broke.
 
 pub mod fault;
-pub mod processes;
+pub mod outage;
 pub mod report;
 pub mod round;
 pub mod session;
-pub mod stalls;
+pub mod store;
 pub mod viewer;

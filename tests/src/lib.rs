@@ -8,3 +8,4 @@ pub mod chaos;
 pub mod console;
 pub mod installation;
 pub mod mpd;
+pub mod processes;

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use ez_e2e::browser::play;
 use ez_e2e::installation::{Installation, text};
 use ez_e2e::mpd;
+use ez_testkit::machine::undisturbed;
 use ez_testkit::media::Media;
 use ez_testkit::media::counter::analysis::{Cadence, analyse};
 use ez_testkit::media::counter::read_frames;
@@ -43,30 +44,34 @@ async fn ingest_url(installation: &Installation, id: &str) -> Result<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_channel_plays_in_browsers_and_every_frame_arrives_in_every_rendition() -> Result<()> {
-    let flv = flv().await?;
-    let installation = Installation::start(1).await?;
-    let created = installation.create(&installation.sample_job()?).await?;
-    let id = text(&created, "Id").to_owned();
-    let url = ingest_url(&installation, &id).await?;
-    let mut publisher = Publisher::start(&flv, &url, Repeat::Once)?;
-    let job = installation.until(&id, "it streams", 20, |job| text(job, "State") == "streaming").await?;
+    undisturbed(async || {
+        let flv = flv().await?;
+        let installation = Installation::start(1).await?;
+        let created = installation.create(&installation.sample_job()?).await?;
+        let id = text(&created, "Id").to_owned();
+        let url = ingest_url(&installation, &id).await?;
+        let mut publisher = Publisher::start(&flv, &url, Repeat::Once)?;
+        let job = installation.until(&id, "it streams", 20, |job| text(job, "State") == "streaming").await?;
 
-    // Both manifests play at the same time, while the channel is live.
-    let hls = job["Playback_urls"]["hls"].as_str().context("an HLS URL")?.to_owned();
-    let dash = job["Playback_urls"]["dash"].as_str().context("a DASH URL")?.to_owned();
-    assert_eq!(text(&job, "Playback_url"), hls);
-    let (by_hls, by_dash) = tokio::join!(play(&hls, "shaka", 8), play(&dash, "shaka", 8));
-    for report in [by_hls?, by_dash?] {
-        assert_eq!(report["ok"], Value::Bool(true), "{report}");
-    }
-    let live = installation.until(&id, "figures", 5, |job| job["Statistics"]["Video_width"] == 1280).await?;
-    figures_are_those_of_the_contribution(&live);
-    ensure!(publisher.wait(Duration::from_secs(60)).await?.success(), "{}", publisher.log());
+        // Both manifests play at the same time, while the channel is live.
+        let hls = job["Playback_urls"]["hls"].as_str().context("an HLS URL")?.to_owned();
+        let dash = job["Playback_urls"]["dash"].as_str().context("a DASH URL")?.to_owned();
+        assert_eq!(text(&job, "Playback_url"), hls);
+        let (by_hls, by_dash) = tokio::join!(play(&hls, "shaka", 8), play(&dash, "shaka", 8));
+        for report in [by_hls?, by_dash?] {
+            assert_eq!(report["ok"], Value::Bool(true), "{report}");
+        }
+        let live =
+            installation.until(&id, "figures", 5, |job| job["Statistics"]["Video_width"] == 1280).await?;
+        figures_are_those_of_the_contribution(&live);
+        ensure!(publisher.wait(Duration::from_secs(60)).await?.success(), "{}", publisher.log());
 
-    let (status, _) = installation.ask(Method::PUT, &format!("/jobs/{id}/stop"), None).await?;
-    assert_eq!(status, StatusCode::ACCEPTED);
-    installation.until(&id, "it stopped", 40, |job| text(job, "State") == "stopped").await?;
-    every_frame_is_there(&installation, &hls, &dash).await
+        let (status, _) = installation.ask(Method::PUT, &format!("/jobs/{id}/stop"), None).await?;
+        assert_eq!(status, StatusCode::ACCEPTED);
+        installation.until(&id, "it stopped", 40, |job| text(job, "State") == "stopped").await?;
+        every_frame_is_there(&installation, &hls, &dash).await
+    })
+    .await
 }
 
 fn figures_are_those_of_the_contribution(job: &Value) {
@@ -157,43 +162,47 @@ async fn every_frame_is_there(installation: &Installation, hls: &str, dash: &str
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_channel_is_resumed_and_then_deleted_with_its_media() -> Result<()> {
-    let short =
-        Contribution { seconds: 6, kilobits_per_second: 1500, ..Contribution::default() }.flv().await?;
-    let installation = Installation::start(1).await?;
-    let created = installation.create(&installation.sample_job()?).await?;
-    let id = text(&created, "Id").to_owned();
-    let mut sequences = Vec::new();
-    let mut hls = String::new();
-    for round in 0..2 {
-        let url = ingest_url(&installation, &id).await?;
-        let mut publisher = Publisher::start(&short, &url, Repeat::Once)?;
-        let job = installation.until(&id, "it streams", 20, |job| text(job, "State") == "streaming").await?;
-        hls = text(&job, "Playback_url").to_owned();
-        publisher.wait(Duration::from_secs(20)).await?;
-        installation.ask(Method::PUT, &format!("/jobs/{id}/stop"), None).await?;
-        installation.until(&id, "it stopped", 40, |job| text(job, "State") == "stopped").await?;
-        let presentation = HlsClient::new()?.presentation(&hls).await?;
-        let playlist = installation.fetch(presentation.renditions[0].0.url.as_str()).await?;
-        assert!(playlist.contains("#EXT-X-ENDLIST"), "{playlist}");
-        let sequence: usize = playlist
-            .lines()
-            .find_map(|line| line.strip_prefix("#EXT-X-MEDIA-SEQUENCE:")?.parse().ok())
-            .unwrap_or_default();
-        sequences.push((sequence, playlist.matches("#EXTINF").count()));
-        if round == 0 {
-            let (status, _) = installation.ask(Method::PUT, &format!("/jobs/{id}/resume"), None).await?;
-            assert_eq!(status, StatusCode::ACCEPTED);
+    undisturbed(async || {
+        let short =
+            Contribution { seconds: 6, kilobits_per_second: 1500, ..Contribution::default() }.flv().await?;
+        let installation = Installation::start(1).await?;
+        let created = installation.create(&installation.sample_job()?).await?;
+        let id = text(&created, "Id").to_owned();
+        let mut sequences = Vec::new();
+        let mut hls = String::new();
+        for round in 0..2 {
+            let url = ingest_url(&installation, &id).await?;
+            let mut publisher = Publisher::start(&short, &url, Repeat::Once)?;
+            let job =
+                installation.until(&id, "it streams", 20, |job| text(job, "State") == "streaming").await?;
+            hls = text(&job, "Playback_url").to_owned();
+            publisher.wait(Duration::from_secs(20)).await?;
+            installation.ask(Method::PUT, &format!("/jobs/{id}/stop"), None).await?;
+            installation.until(&id, "it stopped", 40, |job| text(job, "State") == "stopped").await?;
+            let presentation = HlsClient::new()?.presentation(&hls).await?;
+            let playlist = installation.fetch(presentation.renditions[0].0.url.as_str()).await?;
+            assert!(playlist.contains("#EXT-X-ENDLIST"), "{playlist}");
+            let sequence: usize = playlist
+                .lines()
+                .find_map(|line| line.strip_prefix("#EXT-X-MEDIA-SEQUENCE:")?.parse().ok())
+                .unwrap_or_default();
+            sequences.push((sequence, playlist.matches("#EXTINF").count()));
+            if round == 0 {
+                let (status, _) = installation.ask(Method::PUT, &format!("/jobs/{id}/resume"), None).await?;
+                assert_eq!(status, StatusCode::ACCEPTED);
+            }
         }
-    }
-    assert_eq!(sequences[1].0, sequences[0].0 + sequences[0].1, "the sequence goes on: {sequences:?}");
+        assert_eq!(sequences[1].0, sequences[0].0 + sequences[0].1, "the sequence goes on: {sequences:?}");
 
-    let (status, _) = installation.ask(Method::DELETE, &format!("/jobs/{id}"), None).await?;
-    assert_eq!(status, StatusCode::ACCEPTED);
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
-    while installation.ask(Method::GET, &format!("/jobs/{id}"), None).await?.0 != StatusCode::NOT_FOUND {
-        ensure!(tokio::time::Instant::now() < deadline, "the deleted job stays");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    assert_eq!(installation.status_of(&hls).await?, StatusCode::NOT_FOUND);
-    Ok(())
+        let (status, _) = installation.ask(Method::DELETE, &format!("/jobs/{id}"), None).await?;
+        assert_eq!(status, StatusCode::ACCEPTED);
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+        while installation.ask(Method::GET, &format!("/jobs/{id}"), None).await?.0 != StatusCode::NOT_FOUND {
+            ensure!(tokio::time::Instant::now() < deadline, "the deleted job stays");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert_eq!(installation.status_of(&hls).await?, StatusCode::NOT_FOUND);
+        Ok(())
+    })
+    .await
 }

@@ -8,8 +8,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use ez_e2e::chaos::processes::{find, residents};
+use ez_e2e::processes::{find, residents};
 use ez_local::launch::Ports;
+use ez_testkit::machine::undisturbed;
 use ez_testkit::tools::workspace_root;
 use ez_testkit::wait::eventually;
 use nix::sys::signal::{Signal, killpg};
@@ -106,25 +107,31 @@ async fn ended(child: &mut Child) -> Result<ExitStatus> {
 
 #[tokio::test]
 async fn ctrl_c_ends_a_channel_and_all_children() -> Result<()> {
-    let launcher = Launcher::new().await?;
-    let mut up = launcher.command(&["up", "--demo"])?.spawn()?;
-    launcher.until_it_encodes().await?;
-    ensure!(residents(launcher.data())?.len() >= 4, "services and children work in the data folder");
-    killpg(Pid::from_raw(i32::try_from(up.id())?), Signal::SIGINT)?;
-    let status = ended(&mut up).await?;
-    ensure!(status.success(), "{status}");
-    launcher.nothing_is_left().await
+    undisturbed(async || {
+        let launcher = Launcher::new().await?;
+        let mut up = launcher.command(&["up", "--demo"])?.spawn()?;
+        launcher.until_it_encodes().await?;
+        ensure!(residents(launcher.data())?.len() >= 4, "services and children work in the data folder");
+        killpg(Pid::from_raw(i32::try_from(up.id())?), Signal::SIGINT)?;
+        let status = ended(&mut up).await?;
+        ensure!(status.success(), "{status}");
+        launcher.nothing_is_left().await
+    })
+    .await
 }
 
 #[tokio::test]
 async fn down_ends_a_channel_in_the_background() -> Result<()> {
-    let launcher = Launcher::new().await?;
-    let mut up = launcher.command(&["up", "--demo", "--detach"])?.spawn()?;
-    let status = ended(&mut up).await?;
-    ensure!(status.success(), "{status}");
-    launcher.until_it_encodes().await?;
-    let mut down = launcher.command(&["down"])?.spawn()?;
-    let status = ended(&mut down).await?;
-    ensure!(status.success(), "{status}");
-    launcher.nothing_is_left().await
+    undisturbed(async || {
+        let launcher = Launcher::new().await?;
+        let mut up = launcher.command(&["up", "--demo", "--detach"])?.spawn()?;
+        let status = ended(&mut up).await?;
+        ensure!(status.success(), "{status}");
+        launcher.until_it_encodes().await?;
+        let mut down = launcher.command(&["down"])?.spawn()?;
+        let status = ended(&mut down).await?;
+        ensure!(status.success(), "{status}");
+        launcher.nothing_is_left().await
+    })
+    .await
 }

@@ -85,7 +85,23 @@ pub enum Error {
 }
 
 /// Serves `options.root` on `listener` until `shutdown`; answers under way are finished.
+///
+/// # Errors
+/// When the folder cannot be used, or the listener fails.
 pub async fn serve(
+    listener: TcpListener,
+    options: Options,
+    shutdown: CancellationToken,
+) -> Result<(), Error> {
+    serve_behind(|router| router, listener, options, shutdown).await
+}
+
+/// As [`serve`], behind layers that `wrap` adds: how a test makes the store fail.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_behind(
+    wrap: impl FnOnce(Router) -> Router,
     listener: TcpListener,
     options: Options,
     shutdown: CancellationToken,
@@ -109,8 +125,7 @@ pub async fn serve(
     let mut builder = S3ServiceBuilder::new(guarded);
     builder.set_auth(SimpleAuth::from_single(options.access_key, options.secret_key));
     builder.set_access(access::PlayersReadOutputs);
-    let router = Router::new()
-        .fallback_service(HandleError::new(builder.build(), broken))
+    let router = wrap(Router::new().fallback_service(HandleError::new(builder.build(), broken)))
         .layer(axum::middleware::map_response(uncached_failures))
         .layer(cors());
 

@@ -5,6 +5,7 @@
 //! back from what came out, [`metrics`] reads what a service tells about itself. Each checker has a negative control of its own. The crate is a
 //! development dependency only; it never ends up in a binary that is shipped.
 
+pub mod machine;
 pub mod media;
 pub mod metrics;
 pub mod redis;

@@ -1,4 +1,4 @@
-//! `bench start [JOBS]` and `bench media`: figures of a whole installation, each beside a baseline of
+//! `bench start [JOBS]`, `bench media` and `bench channels [SECONDS …]`: figures of a whole installation, each beside a baseline of
 //! the same run.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "prints its table")]
@@ -6,7 +6,8 @@
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
-use ez_e2e::bench::{media, start};
+use ez_e2e::bench::channels::Plan;
+use ez_e2e::bench::{channels, media, start};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -29,6 +30,17 @@ async fn run(arguments: &[String]) -> Result<String> {
         ["start"] => start::run(start::JOBS).await,
         ["start", jobs] => start::run(jobs.parse().with_context(|| format!("start {jobs}"))?).await,
         ["media"] => media::run().await,
-        _ => bail!("usage: script/bench start [JOBS] | media"),
+        ["channels", rest @ ..] => {
+            let mut plan = Plan::default();
+            if let Some(seconds) = rest.first() {
+                plan.seconds = seconds.parse().with_context(|| format!("channels {seconds}"))?;
+            }
+            plan.preset = rest.get(1).copied().unwrap_or(plan.preset);
+            if let Some(renditions) = rest.get(2) {
+                plan.renditions = renditions.parse().with_context(|| format!("renditions {renditions}"))?;
+            }
+            channels::run(plan).await
+        }
+        _ => bail!("usage: script/bench start [JOBS] | media | channels [SECONDS [PRESET [RENDITIONS]]]"),
     }
 }

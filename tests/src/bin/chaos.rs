@@ -1,5 +1,5 @@
 //! `chaos local [--rounds N] [FAULT ...]`: breaks a channel on this machine again and again, and prints
-//! what its viewers noticed.
+//! what its viewers noticed. `chaos outage [SECONDS]`: takes the bucket away for minutes.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "prints its table")]
 
@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use ez_e2e::chaos::fault::Fault;
+use ez_e2e::chaos::outage;
 use ez_e2e::chaos::report::table;
 use ez_e2e::chaos::round::{self, Outcome};
 use ez_e2e::chaos::session::Session;
@@ -31,11 +32,29 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Seconds for which the bucket is away when the command line names no number.
+const OUTAGE: u32 = 300;
+
+async fn outage(seconds: Option<String>) -> Result<Vec<String>> {
+    let seconds = seconds.map_or(Ok(OUTAGE), |text| text.parse().with_context(|| text.clone()))?;
+    // The spool holds ten minutes; frames are numbered up to where a returner's begin.
+    ensure!((5..=580).contains(&seconds), "between 5 and 580 seconds");
+    let mut session = Session::start().await?;
+    let outcome = outage::run(&mut session, seconds).await?;
+    println!("{outcome}");
+    let complaints = outcome.complaints();
+    if !complaints.is_empty() {
+        eprintln!("the installation is left in {}", session.installation.keep_data().display());
+    }
+    Ok(complaints)
+}
+
 async fn run(arguments: Vec<String>) -> Result<Vec<String>> {
     let mut arguments = arguments.into_iter();
     match arguments.next().as_deref() {
         Some("local") => {}
-        _ => bail!("usage: script/chaos local [--rounds N] [FAULT ...]"),
+        Some("outage") => return outage(arguments.next()).await,
+        _ => bail!("usage: script/chaos local [--rounds N] [FAULT ...] | outage [SECONDS]"),
     }
     let (mut rounds, mut faults) = (ROUNDS, Vec::new());
     while let Some(argument) = arguments.next() {

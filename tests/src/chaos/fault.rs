@@ -6,8 +6,9 @@ use anyhow::{Result, bail};
 use ez_local::launch::worker_name;
 use nix::sys::signal::Signal;
 
-use super::processes::{find, parent, send};
 use super::session::Session;
+use super::store::{BadStore, Manner};
+use crate::processes::{find, parent, send};
 
 /// One thing that goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +33,10 @@ pub enum Fault {
     WorkerKilled,
     /// The bucket is away for a while.
     StoreAway,
+    /// Half of the bucket's answers to the worker are failures for a while.
+    StoreFails,
+    /// The bucket is slow for a while.
+    StoreSlow,
     /// Redis is killed.
     RedisKilled,
     /// Redis is away for a while.
@@ -44,7 +49,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::None,
         Self::PublisherLeaves,
         Self::PublisherChanges,
@@ -55,6 +60,8 @@ impl Fault {
         Self::TranscoderKilled,
         Self::WorkerKilled,
         Self::StoreAway,
+        Self::StoreFails,
+        Self::StoreSlow,
         Self::RedisKilled,
         Self::RedisAway,
         Self::SchedulerKilled,
@@ -74,6 +81,8 @@ impl Fault {
             Self::TranscoderKilled => "transcoder-killed",
             Self::WorkerKilled => "worker-killed",
             Self::StoreAway => "store-away",
+            Self::StoreFails => "store-fails",
+            Self::StoreSlow => "store-slow",
             Self::RedisKilled => "redis-killed",
             Self::RedisAway => "redis-away",
             Self::SchedulerKilled => "scheduler-killed",
@@ -109,6 +118,8 @@ impl Fault {
             Self::FfmpegHangs => Duration::from_secs(16),
             Self::TranscoderKilled => Duration::from_secs(5),
             Self::FfmpegKilled | Self::PackagerKilled => Duration::from_secs(4),
+            // Calls are made again after a pause that grows, and wait for each other.
+            Self::StoreFails | Self::StoreSlow => Duration::from_secs(8),
             Self::None
             | Self::PublisherLeaves
             | Self::PublisherChanges
@@ -154,6 +165,8 @@ impl Fault {
                 stack.bring_back("s3").await?;
                 session.viewer.store_is_away(false);
             }
+            Self::StoreFails => bad_store(session, Manner::Unreliable).await?,
+            Self::StoreSlow => bad_store(session, Manner::Slow).await?,
             Self::RedisKilled => stack.kill("redis").await?,
             Self::RedisAway => {
                 stack.take_away("redis").await?;
@@ -165,6 +178,18 @@ impl Fault {
         }
         Ok(())
     }
+}
+
+async fn bad_store(session: &Session, manner: Manner) -> Result<()> {
+    // While one store makes room for the other, nobody answers.
+    session.viewer.store_is_away(true);
+    let store = BadStore::replace(&session.installation.stack, manner).await?;
+    session.viewer.store_is_away(false);
+    tokio::time::sleep(AWAY).await;
+    session.viewer.store_is_away(true);
+    store.leave(&session.installation.stack).await?;
+    session.viewer.store_is_away(false);
+    Ok(())
 }
 
 /// How long a publisher sends nothing.

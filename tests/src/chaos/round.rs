@@ -5,13 +5,18 @@ use std::fmt;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use ez_testkit::machine::{Disturbance, Watch};
 use ez_testkit::media::Media;
 use ez_testkit::media::counter::read_frames;
 use tokio::time::Instant;
 
 use super::fault::{FREEZE, Fault};
 use super::session::{FRAMES, Feed, RETURNED, SECONDS, Session};
-use super::stalls::{BEARABLE, Stalls};
+
+/// Segments before the fault and after the publisher's end.
+const BESIDE: u64 = 2;
+/// What segments may come later by in the end; polling adds to it.
+const LAG_MAY_GROW_MS: i64 = 300 + 150;
 
 /// What came of a round.
 #[derive(Debug, Clone)]
@@ -26,16 +31,18 @@ pub struct Outcome {
     pub in_flight: usize,
     /// The numbers of the lost frames, as ranges.
     pub missing: Vec<(u16, u16)>,
+    /// How much later than before the fault segments come in the end.
+    pub lag_grown_ms: i64,
     /// Rules that were broken.
     pub violations: Vec<String>,
-    /// The longest time for which the machine stood still.
-    pub stall: Duration,
+    /// What the machine did meanwhile.
+    pub machine: Disturbance,
 }
 
 impl Outcome {
     /// Whether it says anything about the product: nobody can be in time on a machine that stands still.
     pub fn counts(&self) -> bool {
-        self.stall <= BEARABLE
+        self.machine.is_bearable()
     }
 
     /// What is not as it must be.
@@ -46,6 +53,9 @@ impl Outcome {
                 "{} frames lost beside {} in flight: {:?}",
                 self.frames_lost, self.in_flight, self.missing
             ));
+        }
+        if self.lag_grown_ms > LAG_MAY_GROW_MS {
+            found.push(format!("segments come {} ms later than before", self.lag_grown_ms));
         }
         let limit = self.fault.longest_wait() + Duration::from_secs(2);
         if self.longest_wait > limit {
@@ -60,11 +70,11 @@ impl fmt::Display for Outcome {
         let wait = self.longest_wait.as_secs_f64();
         write!(
             out,
-            "longest wait {wait:.2} s, {} frames lost ({} in flight)",
-            self.frames_lost, self.in_flight
+            "longest wait {wait:.2} s, lag grown by {} ms, {} frames lost ({} in flight)",
+            self.lag_grown_ms, self.frames_lost, self.in_flight
         )?;
         if !self.counts() {
-            write!(out, ", not counted: the machine stood still for {:.1} s", self.stall.as_secs_f64())?;
+            write!(out, ", not counted: {}", self.machine)?;
         }
         Ok(())
     }
@@ -79,10 +89,11 @@ pub async fn run(session: &mut Session, fault: Fault) -> Result<Outcome> {
     let broken_before = session.viewer.violations().len();
     session.publish(Feed::First).await?;
     let began = Instant::now();
-    let stalls = Stalls::watch();
-    session.viewer.until_after(before, 3, Duration::from_secs(30)).await.context("before the fault")?;
+    let machine = Watch::begin();
+    session.viewer.until_after(before, BESIDE, Duration::from_secs(30)).await.context("before the fault")?;
 
     let hit = Instant::now();
+    let (hit_at, _) = session.viewer.newest().context("nothing is published")?;
     fault.inject(session).await.with_context(|| format!("inject {}", fault.name()))?;
     if fault.keeps_publisher() || fault == Fault::PublisherFreezes {
         session.publisher.wait(Duration::from_secs(u64::from(SECONDS) + 30)).await?;
@@ -94,31 +105,43 @@ pub async fn run(session: &mut Session, fault: Fault) -> Result<Outcome> {
         session.publisher.wait(Duration::from_secs(30)).await?;
     }
     let (last, _) = session.viewer.newest().context("nothing was ever published")?;
-    session.viewer.until_after(last, 3, Duration::from_secs(40)).await.context("after the fault")?;
+    session.viewer.until_after(last, BESIDE, Duration::from_secs(40)).await.context("after the fault")?;
 
+    let lag = |after, up_to| session.viewer.least_lag_ms(after, up_to).context("segments without a date");
+    let lag_grown_ms = lag(last, last + BESIDE)? - lag(before, hit_at)?;
     let sent = usize::try_from((hit - began).as_millis() * 30 / 1000).unwrap_or(usize::MAX);
-    let numbers = numbers(session, before).await?;
+    let numbers = numbers(session, before, FRAMES).await?;
     let (frames_lost, in_flight) = lost(fault, &numbers, sent);
     let missing = holes(&numbers);
     let violations = session.viewer.violations().split_off(broken_before);
     let longest_wait = session.viewer.longest_wait(hit);
-    Ok(Outcome { fault, longest_wait, frames_lost, in_flight, missing, violations, stall: stalls.longest() })
+    Ok(Outcome {
+        fault,
+        longest_wait,
+        frames_lost,
+        in_flight,
+        missing,
+        lag_grown_ms,
+        violations,
+        machine: machine.seen(),
+    })
 }
 
-/// Every frame number that a viewer of the first rendition got after segment `before`.
-async fn numbers(session: &Session, before: u64) -> Result<BTreeSet<u16>> {
-    let mut frames = Vec::new();
+/// Every frame number that a viewer of the first rendition got after segment `before`, from the start
+/// of a publisher that sends `frames` on.
+pub(super) async fn numbers(session: &Session, before: u64, frames: u16) -> Result<BTreeSet<u16>> {
+    let mut found = Vec::new();
     for period in session.viewer.media_after(before) {
         let decoded = read_frames(&Media::bytes(&period)?).await?;
         anyhow::ensure!(decoded.errors.is_empty(), "a period cannot be decoded: {:?}", decoded.errors);
-        frames.extend(decoded.frames.iter().filter_map(|frame| frame.counter));
+        found.extend(decoded.frames.iter().filter_map(|frame| frame.counter));
     }
     // Until this round's publisher came, the last picture of the round before stood.
-    Ok(frames.into_iter().skip_while(|number| *number > FRAMES / 2).collect())
+    Ok(found.into_iter().skip_while(|number| *number > frames / 2).collect())
 }
 
 /// Ranges of numbers between 0 and the highest that nobody got.
-fn holes(numbers: &BTreeSet<u16>) -> Vec<(u16, u16)> {
+pub(super) fn holes(numbers: &BTreeSet<u16>) -> Vec<(u16, u16)> {
     let mut next = 0;
     let mut found = Vec::new();
     for number in numbers.iter().copied() {

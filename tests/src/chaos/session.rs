@@ -14,9 +14,9 @@ use super::viewer::Viewer;
 use crate::installation::{Installation, text};
 
 /// Length of what a publisher sends in one round.
-pub const SECONDS: u32 = 18;
+pub const SECONDS: u32 = 14;
 /// Frames of it.
-pub const FRAMES: u16 = 18 * 30;
+pub const FRAMES: u16 = 14 * 30;
 /// Number of the first frame that comes after a publisher was away.
 pub const RETURNED: u16 = 20_000;
 
@@ -57,12 +57,19 @@ pub enum Feed {
     Back,
     /// Another encoder: other size, rate and sound, numbers from [`RETURNED`].
     Other,
+    /// Numbers from 0, for so many seconds.
+    Long(u32),
 }
 
 impl Feed {
-    async fn flv(self) -> Result<std::path::PathBuf> {
+    /// The media, which is made when it is asked for first.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub async fn flv(self) -> Result<std::path::PathBuf> {
         match self {
             Self::First => small(),
+            Self::Long(seconds) => Contribution { seconds, ..small() },
             Self::Back => Contribution { first_counter: RETURNED, seconds: 8, ..small() },
             Self::Other => Contribution {
                 width: 480,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, ensure};
 use ez_manifest::fmp4::{InitSegment, MediaSegment};
@@ -19,14 +19,16 @@ const DURATION_TOLERANCE_US: u64 = 10;
 const VIDEO_ALIGNMENT_MS: i64 = 1;
 /// Where another encoder's audio begins, its frames are off the grid of those before by up to 4 ms.
 const AUDIO_DATE_US: i64 = 5_000;
-/// Audio is cut at frames of its own, of 21 ms, and by packager's own clock.
-const AUDIO_ALIGNMENT_MS: i64 = 150;
+/// Audio is cut at frames of its own, of 21 ms: at most two of them from the pictures.
+const AUDIO_ALIGNMENT_MS: i64 = 50;
 
 /// A segment that the viewer fetched.
 #[derive(Debug, Clone)]
 pub struct Fetched {
     /// When the playlist first named it.
     pub seen: Instant,
+    /// Age of its last picture then, by EXT-X-PROGRAM-DATE-TIME; `None` without one.
+    pub lag_ms: Option<i64>,
     /// Its init segment's URL; changes from period to period.
     pub map: Url,
     /// Its bytes.
@@ -122,6 +124,14 @@ impl Viewer {
         longest
     }
 
+    /// The least lag of the first rendition's segments `after` one and up to another: what polling
+    /// adds is in the greater ones.
+    pub fn least_lag_ms(&self, after: u64, up_to: u64) -> Option<i64> {
+        let seen = lock(&self.seen);
+        let of = seen.segments.get(&self.first)?.range(after + 1..=up_to);
+        of.filter_map(|(_, fetched)| fetched.lag_ms).min()
+    }
+
     /// The media of the first rendition after number `after`, one file a period, oldest first.
     pub fn media_after(&self, after: u64) -> Vec<Vec<u8>> {
         let seen = lock(&self.seen);
@@ -167,9 +177,10 @@ impl Poller {
         loop {
             interval.tick().await;
             for (rendition, watch) in self.renditions.iter().zip(&mut watches) {
+                let was_away = lock(&self.seen).is_store_away;
                 match self.look(rendition, watch).await {
                     Ok(()) => {}
-                    Err(_) if lock(&self.seen).is_store_away => {}
+                    Err(_) if was_away || lock(&self.seen).is_store_away => {}
                     Err(error) => self.complain(format!("{}: {error:#}", rendition.name)),
                 }
             }
@@ -212,7 +223,7 @@ impl Poller {
 
     /// Fetches a segment that is new, and checks that it is what the playlist says.
     async fn fetch(&self, rendition: &RenditionUrl, segment: &ListedSegment) -> Result<()> {
-        let seen = Instant::now();
+        let (seen, seen_wall_ms) = (Instant::now(), wall_ms());
         let map = rendition.url.join(segment.map.as_deref().context("no EXT-X-MAP")?)?;
         let init = self.init(&map).await?;
         let bytes = self.bytes(rendition.url.join(&segment.uri)?).await?;
@@ -225,7 +236,9 @@ impl Poller {
                 rendition.name, segment.uri, segment.duration_us
             ));
         }
-        let fetched = Fetched { seen, map, bytes: Arc::new(bytes) };
+        let end_ms = segment.date_ms.map(|begin| begin + (segment.duration_us / 1000).cast_signed());
+        let lag_ms = end_ms.map(|end| seen_wall_ms - end);
+        let fetched = Fetched { seen, lag_ms, map, bytes: Arc::new(bytes) };
         let mut all = lock(&self.seen);
         all.segments.entry(rendition.name.clone()).or_default().insert(segment.sequence, fetched);
         Ok(())
@@ -264,6 +277,12 @@ fn is_of_the_edge(violation: &str, watches: &[Watch]) -> bool {
         .collect();
     let is_uneven = newest.iter().min() != newest.iter().max();
     is_uneven && newest.iter().any(|number| violation.contains(&format!("number {number} ")))
+}
+
+#[expect(clippy::disallowed_methods, reason = "EXT-X-PROGRAM-DATE-TIME is compared with the wall clock")]
+fn wall_ms() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn renditions(multivariant: &Url, text: &str) -> Result<Vec<RenditionUrl>> {

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use ez_domain::fault::Fault;
 use ez_domain::lifecycle::{RunOutcome, RunState};
 use ez_manifest::fmp4::{InitSegment, MediaSegment};
+use ez_testkit::machine::undisturbed;
 use ez_testkit::media::publisher::{Publisher, Repeat};
 use ez_testkit::wait::eventually;
 use nix::sys::signal::{Signal, kill};
@@ -60,12 +61,35 @@ async fn survives_the_death_of(program: &str, number: u8) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ffmpeg_killed_costs_no_frame() -> Result<()> {
-    survives_the_death_of("ffmpeg", 4).await
+    undisturbed(async || survives_the_death_of("ffmpeg", 4).await).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn packager_killed_costs_no_frame() -> Result<()> {
-    survives_the_death_of("packager", 5).await
+    undisturbed(async || survives_the_death_of("packager", 5).await).await
+}
+
+/// A child that hangs takes neither the end of its input nor SIGTERM for an answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_child_that_hangs_at_the_end_does_not_keep_a_stop_waiting() -> Result<()> {
+    undisturbed(async || {
+        let bucket = Bucket::start().await;
+        let mut run = Running::start(&bucket, job(31), 1, spec()).await?;
+        let mut viewer = Viewer::new(&spec());
+        let flv = contribution(8, 0).flv().await?;
+        let mut publisher = Publisher::start(&flv, &run.ingest_url, Repeat::Once)?;
+        run.until("it streams", 15, |state, _| matches!(state, RunState::Streaming { .. })).await?;
+        viewer.until(&run, "two segments", |text| segments(text) >= 2).await?;
+        kill(child(&run, "packager")?, Signal::SIGSTOP).context("stop packager")?;
+        let exited = run.stop().await?;
+        assert!(matches!(exited, RunState::Exited { outcome: RunOutcome::Stopped, .. }), "{exited:?}");
+        let ended = viewer.look(&run).await?;
+        assert!(ended.contains("#EXT-X-ENDLIST") && segments(&ended) >= 2, "{ended}");
+        assert_eq!(residents(run.folder()), 0, "a child is left");
+        publisher.kill().await?;
+        Ok(())
+    })
+    .await
 }
 
 /// Processes that work in `folder`.
@@ -101,93 +125,102 @@ fn closed(folder: &Path, rendition: &str) -> Result<BTreeSet<u64>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_transcoder_killed_costs_no_closed_segment() -> Result<()> {
-    const RATE: usize = 30;
-    let bucket = Bucket::start().await;
-    let mut run = Running::start_process(&bucket, job(11), 1, spec()).await?;
-    let mut viewer = Viewer::new(&spec());
-    let flv = contribution(20, 0).flv().await?;
-    let began = Instant::now();
-    let mut publisher = Publisher::start(&flv, &run.ingest_url, Repeat::Once)?;
-    run.until("it streams", 15, |state, _| matches!(state, RunState::Streaming { .. })).await?;
-    viewer.until(&run, "three segments", |text| segments(text) >= 3).await?;
+    undisturbed(async || {
+        const RATE: usize = 30;
+        let bucket = Bucket::start().await;
+        let mut run = Running::start_process(&bucket, job(11), 1, spec()).await?;
+        let mut viewer = Viewer::new(&spec());
+        let flv = contribution(20, 0).flv().await?;
+        let began = Instant::now();
+        let mut publisher = Publisher::start(&flv, &run.ingest_url, Repeat::Once)?;
+        run.until("it streams", 15, |state, _| matches!(state, RunState::Streaming { .. })).await?;
+        viewer.until(&run, "three segments", |text| segments(text) >= 3).await?;
 
-    let sent = usize::try_from(began.elapsed().as_millis())? * RATE / 1000;
-    let seat = run.kill();
-    let killed = Instant::now();
-    eventually(Duration::from_secs(2), "ffmpeg and packager to die with it", || async {
-        let left = residents(seat.folder());
-        if left == 0 { Ok(()) } else { Err(format!("{left} are alive")) }
-    })
-    .await?;
-    let closed: Vec<_> = ["low", "high", "sound"]
-        .map(|name| closed(seat.folder(), name).map(|times| (name, times)))
-        .into_iter()
-        .collect::<Result<_>>()?;
-    publisher.wait(Duration::from_secs(10)).await?;
+        let sent = usize::try_from(began.elapsed().as_millis())? * RATE / 1000;
+        let seat = run.kill();
+        let killed = Instant::now();
+        eventually(Duration::from_secs(2), "ffmpeg and packager to die with it", || async {
+            let left = residents(seat.folder());
+            if left == 0 { Ok(()) } else { Err(format!("{left} are alive")) }
+        })
+        .await?;
+        let closed: Vec<_> = ["low", "high", "sound"]
+            .map(|name| closed(seat.folder(), name).map(|times| (name, times)))
+            .into_iter()
+            .collect::<Result<_>>()?;
+        publisher.wait(Duration::from_secs(10)).await?;
 
-    let mut run = Running::restart_process(seat).await?;
-    viewer.until(&run, "the still", |text| text.contains("../1-2/low/")).await?;
-    let away = killed.elapsed();
-    // Bound of the failure matrix: 3 s and one segment; the machine of a test may be slow.
-    assert!(away < Duration::from_secs(5 + 3), "the playlists stood still for {away:?}");
-    let (state, _) =
-        run.until("the gap", 5, |state, _| matches!(state, RunState::Interrupted { .. })).await?;
-    assert!(format!("{state:?}").contains("the transcoder was restarted"), "{state:?}");
+        let mut run = Running::restart_process(seat).await?;
+        viewer.until(&run, "the still", |text| text.contains("../1-2/low/")).await?;
+        let away = killed.elapsed();
+        // Bound of the failure matrix: 3 s and one segment; the machine of a test may be slow.
+        assert!(away < Duration::from_secs(5 + 3), "the playlists stood still for {away:?}");
+        let (state, _) =
+            run.until("the gap", 5, |state, _| matches!(state, RunState::Interrupted { .. })).await?;
+        assert!(format!("{state:?}").contains("the transcoder was restarted"), "{state:?}");
 
-    let flv = contribution(8, 1000).flv().await?;
-    let mut publisher = Publisher::start(&flv, &run.ingest_url, Repeat::Once)?;
-    run.until("it streams again", 15, |state, _| matches!(state, RunState::Streaming { .. })).await?;
-    publisher.wait(Duration::from_secs(20)).await?;
-    run.stop().await?;
-    viewer.look(&run).await?;
-    for (name, times) in &closed {
-        let playlist = run.fetch(&format!("{name}/playlist.m3u8")).await?.context("a playlist")?;
-        let lost: Vec<_> =
-            times.iter().filter(|time| !playlist.contains(&format!("../1-1/{name}/{time}.m4s\n"))).collect();
-        assert!(lost.is_empty(), "{name}: {lost:?} are lost\n{playlist}");
-        assert_eq!(playlist.matches("#EXT-X-DISCONTINUITY\n").count(), 1, "{playlist}");
-    }
-    for name in ["low", "high"] {
-        let periods = decode_periods(&run, name).await?;
-        let [before, after] = periods.as_slice() else { anyhow::bail!("{name}: {periods:?}") };
-        for read in [before, after] {
-            assert_eq!((read.out_of_order, read.unreadable), (0, 0), "{name}: {read:?}");
+        let flv = contribution(8, 1000).flv().await?;
+        let mut publisher = Publisher::start(&flv, &run.ingest_url, Repeat::Once)?;
+        run.until("it streams again", 15, |state, _| matches!(state, RunState::Streaming { .. })).await?;
+        publisher.wait(Duration::from_secs(20)).await?;
+        run.stop().await?;
+        viewer.look(&run).await?;
+        for (name, times) in &closed {
+            let playlist = run.fetch(&format!("{name}/playlist.m3u8")).await?.context("a playlist")?;
+            let lost: Vec<_> = times
+                .iter()
+                .filter(|time| !playlist.contains(&format!("../1-1/{name}/{time}.m4s\n")))
+                .collect();
+            assert!(lost.is_empty(), "{name}: {lost:?} are lost\n{playlist}");
+            assert_eq!(playlist.matches("#EXT-X-DISCONTINUITY\n").count(), 1, "{playlist}");
         }
-        let last = before.last.context("frames")?;
-        assert_eq!((before.first, before.dropped), (Some(0), 0), "{name}: {before:?}");
-        assert_eq!((usize::from(last) + 1) % (2 * RATE), 0, "{name}: whole segments end at {last}");
-        // In flight were the segment that packager was writing, and what ffmpeg and we held.
-        let lost = sent.saturating_sub(usize::from(last) + 1);
-        assert!(lost < 4 * RATE, "{name}: {lost} of {sent} frames are lost");
-        // The still shows the end of what was published; then comes all of the new contribution.
-        let still = after.first.context("frames")?;
-        assert!((last - 2..=last).contains(&still), "{name}: frame {still} stands still after {last}");
-        assert_eq!(after.last, Some(1239), "{name}: {after:?}");
-        assert_eq!(after.dropped, 1000 - usize::from(still) - 1, "{name}: {after:?}");
-    }
-    Ok(())
+        for name in ["low", "high"] {
+            let periods = decode_periods(&run, name).await?;
+            let [before, after] = periods.as_slice() else { anyhow::bail!("{name}: {periods:?}") };
+            for read in [before, after] {
+                assert_eq!((read.out_of_order, read.unreadable), (0, 0), "{name}: {read:?}");
+            }
+            let last = before.last.context("frames")?;
+            assert_eq!((before.first, before.dropped), (Some(0), 0), "{name}: {before:?}");
+            assert_eq!((usize::from(last) + 1) % (2 * RATE), 0, "{name}: whole segments end at {last}");
+            // In flight were the segment that packager was writing, and what ffmpeg and we held.
+            let lost = sent.saturating_sub(usize::from(last) + 1);
+            assert!(lost < 4 * RATE, "{name}: {lost} of {sent} frames are lost");
+            // The still shows the end of what was published; then comes all of the new contribution.
+            let still = after.first.context("frames")?;
+            assert!((last - 2..=last).contains(&still), "{name}: frame {still} stands still after {last}");
+            assert_eq!(after.last, Some(1239), "{name}: {after:?}");
+            assert_eq!(after.dropped, 1000 - usize::from(still) - 1, "{name}: {after:?}");
+        }
+        Ok(())
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_ends_the_run_and_tears_no_segment() -> Result<()> {
-    let bucket = Bucket::start().await;
-    let mut run = Running::start_on_small_disk(&bucket, job(12), spec(), 24).await?;
-    let mut viewer = Viewer::new(&spec());
-    let flv = contribution(30, 0).flv().await?;
-    let _publisher = Publisher::start(&flv, &run.ingest_url, Repeat::Once)?;
-    viewer.until(&run, "two segments", |text| segments(text) >= 2).await?;
-    run.fill_disk()?;
-    let (state, _) = run.until("its end", 20, |state, _| matches!(state, RunState::Exited { .. })).await?;
-    let RunState::Exited { outcome: RunOutcome::Failed { failure }, .. } = state else {
-        anyhow::bail!("{state:?}");
-    };
-    assert_eq!((failure.fault, failure.retryable), (Fault::Worker, true), "{failure:?}");
-    assert!(failure.reason.contains("disk is full"), "{}", failure.reason);
-    viewer.look(&run).await?;
-    for name in ["low", "high"] {
-        for read in decode_periods(&run, name).await? {
-            assert_eq!((read.dropped, read.out_of_order, read.unreadable), (0, 0, 0), "{name}: {read:?}");
+    undisturbed(async || {
+        let bucket = Bucket::start().await;
+        let mut run = Running::start_on_small_disk(&bucket, job(12), spec(), 24).await?;
+        let mut viewer = Viewer::new(&spec());
+        let flv = contribution(30, 0).flv().await?;
+        let _publisher = Publisher::start(&flv, &run.ingest_url, Repeat::Once)?;
+        viewer.until(&run, "two segments", |text| segments(text) >= 2).await?;
+        run.fill_disk()?;
+        let (state, _) =
+            run.until("its end", 20, |state, _| matches!(state, RunState::Exited { .. })).await?;
+        let RunState::Exited { outcome: RunOutcome::Failed { failure }, .. } = state else {
+            anyhow::bail!("{state:?}");
+        };
+        assert_eq!((failure.fault, failure.retryable), (Fault::Worker, true), "{failure:?}");
+        assert!(failure.reason.contains("disk is full"), "{}", failure.reason);
+        viewer.look(&run).await?;
+        for name in ["low", "high"] {
+            for read in decode_periods(&run, name).await? {
+                assert_eq!((read.dropped, read.out_of_order, read.unreadable), (0, 0, 0), "{name}: {read:?}");
+            }
         }
-    }
-    Ok(())
+        Ok(())
+    })
+    .await
 }

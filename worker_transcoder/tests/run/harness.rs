@@ -282,7 +282,7 @@ impl Running {
         tasks.spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
                 if let FromTranscoder::Status { state, statistics } = serde_json::from_str(&line).unwrap() {
-                    told.send_replace(Some((state, statistics)));
+                    told.send_replace(Some((state, *statistics)));
                 }
             }
         });

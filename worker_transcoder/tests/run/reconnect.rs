@@ -2,105 +2,148 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, bail, ensure};
 use ez_api::job::Statistics;
 use ez_domain::fault::Fault;
 use ez_domain::lifecycle::RunState;
+use ez_testkit::machine::undisturbed;
 use ez_testkit::media::Media;
+use ez_testkit::media::counter::read_frames;
 use ez_testkit::media::hls::HlsClient;
 use ez_testkit::media::probe::probe;
 use ez_testkit::media::publisher::{Publisher, Repeat};
 use ez_testkit::media::source::{Contribution, Sound, VideoCodec};
+use ez_testkit::media::sync::{beeps, flashes, offsets};
 use ez_testkit::tools::Tool;
 
 use super::harness::{Bucket, Running, Viewer, contribution, decode_periods, job, segments, spec};
 
+/// Seconds by which each beep comes after its flash.
+async fn sound_after_picture(picture: &Media, sound: &Media) -> Result<Vec<f64>> {
+    let flashes = flashes(&read_frames(picture).await?.frames);
+    Ok(offsets(&beeps(sound).await?, &flashes))
+}
+
+/// Picture and sound of each period.
+async fn both(run: &Running) -> Result<Vec<(Media, Media)>> {
+    let client = HlsClient::new()?;
+    let presentation = client.presentation(&run.url("master.m3u8")).await?;
+    let audio = spec().audio.first().context("a job with sound")?.name.to_string();
+    let (picture, sound) =
+        (presentation.rendition("low")?.periods(), presentation.rendition(&audio)?.periods());
+    let mut both = Vec::new();
+    for (picture, sound) in picture.iter().zip(&sound) {
+        let media = async |segments| Media::bytes(&client.download(segments).await?);
+        both.push((media(picture).await?, media(sound).await?));
+    }
+    Ok(both)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_returning_publisher_goes_on_in_the_same_period_and_loses_no_frame() -> Result<()> {
-    let bucket = Bucket::start().await;
-    let mut run = Running::start(&bucket, job(2), 1, spec()).await?;
-    let mut viewer = Viewer::new(&spec());
-    let first = contribution(4, 0).flv().await?;
-    let mut publisher = Publisher::start(&first, &run.ingest_url, Repeat::Once)?;
-    publisher.wait(Duration::from_secs(20)).await?;
-    run.until("the gap is noticed", 10, |state, _| matches!(state, RunState::Interrupted { .. })).await?;
+    undisturbed(async || {
+        let bucket = Bucket::start().await;
+        let mut run = Running::start(&bucket, job(2), 1, spec()).await?;
+        let mut viewer = Viewer::new(&spec());
+        let first = contribution(4, 0).flv().await?;
+        let mut publisher = Publisher::start(&first, &run.ingest_url, Repeat::Once)?;
+        publisher.wait(Duration::from_secs(20)).await?;
+        run.until("the gap is noticed", 10, |state, _| matches!(state, RunState::Interrupted { .. })).await?;
 
-    // Nobody publishes, and the playlists still move.
-    let at_the_gap = segments(&viewer.look(&run).await?);
-    viewer.until(&run, "two more segments", |text| segments(text) >= at_the_gap + 2).await?;
+        // Nobody publishes, and the playlists still move.
+        let at_the_gap = segments(&viewer.look(&run).await?);
+        viewer.until(&run, "two more segments", |text| segments(text) >= at_the_gap + 2).await?;
 
-    let second = contribution(6, 1000).flv().await?;
-    let mut publisher = Publisher::start(&second, &run.ingest_url, Repeat::Once)?;
-    run.until("it streams again", 10, |state, _| matches!(state, RunState::Streaming { .. })).await?;
-    publisher.wait(Duration::from_secs(20)).await?;
-    let before_stop = viewer.look(&run).await?;
-    assert!(!before_stop.contains("#EXT-X-ENDLIST"), "a publisher that leaves does not end the channel");
-    run.stop().await?;
-    let ended = viewer.look(&run).await?;
-    assert!(!ended.contains("#EXT-X-DISCONTINUITY\n"), "{ended}");
+        let second = contribution(6, 1000).flv().await?;
+        let mut publisher = Publisher::start(&second, &run.ingest_url, Repeat::Once)?;
+        run.until("it streams again", 10, |state, _| matches!(state, RunState::Streaming { .. })).await?;
+        publisher.wait(Duration::from_secs(20)).await?;
+        let before_stop = viewer.look(&run).await?;
+        assert!(!before_stop.contains("#EXT-X-ENDLIST"), "a publisher that leaves does not end the channel");
+        run.stop().await?;
+        let ended = viewer.look(&run).await?;
+        assert!(!ended.contains("#EXT-X-DISCONTINUITY\n"), "{ended}");
 
-    let periods = decode_periods(&run, "low").await?;
-    assert_eq!(periods.len(), 1);
-    let read = &periods[0];
-    assert_eq!((read.first, read.last), (Some(0), Some(1179)), "{read:?}");
-    // The numbers between the two publishers are the only ones missing.
-    assert_eq!((read.dropped, read.out_of_order), (1000 - 120, 0), "{read:?}");
-    Ok(())
+        let periods = decode_periods(&run, "low").await?;
+        assert_eq!(periods.len(), 1);
+        let read = &periods[0];
+        assert_eq!((read.first, read.last), (Some(0), Some(1179)), "{read:?}");
+        // The numbers between the two publishers are the only ones missing.
+        assert_eq!((read.dropped, read.out_of_order), (1000 - 120, 0), "{read:?}");
+
+        let sent = sound_after_picture(&Media::file(&second), &Media::file(&second)).await?;
+        let sent = sent.first().copied().context("the publisher neither flashes nor beeps")?;
+        let [(picture, sound)] = &both(&run).await?[..] else { bail!("not one period") };
+        let got = sound_after_picture(picture, sound).await?;
+        ensure!(got.len() >= 9, "{got:?}: ten seconds with a flash and a beep each were published");
+        ensure!(got.iter().all(|offset| (offset - sent).abs() <= 0.020), "sent {sent}, got {got:?}");
+        Ok(())
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_reconnect_window_the_playlists_rest_and_a_new_period_follows() -> Result<()> {
-    let bucket = Bucket::start().await;
-    let mut spec = spec();
-    spec.reconnect_seconds = 0;
-    let mut run = Running::start(&bucket, job(3), 1, spec.clone()).await?;
-    let mut viewer = Viewer::new(&spec);
-    for first_counter in [0, 1000] {
-        let flv = contribution(4, first_counter).flv().await?;
-        let mut publisher = Publisher::start(&flv, &run.ingest_url, Repeat::Once)?;
-        run.until("it streams", 15, |state, _| matches!(state, RunState::Streaming { .. })).await?;
-        publisher.wait(Duration::from_secs(20)).await?;
-        run.until("it waits", 15, |state, _| matches!(state, RunState::Listening { .. })).await?;
-        let resting = viewer.look(&run).await?;
-        assert!(!resting.contains("#EXT-X-ENDLIST"), "{resting}");
-    }
-    run.stop().await?;
-    let ended = viewer.look(&run).await?;
-    assert_eq!(ended.matches("#EXT-X-DISCONTINUITY\n").count(), 1, "{ended}");
-    let periods = decode_periods(&run, "high").await?;
-    let read: Vec<_> = periods.iter().map(|read| (read.first, read.last, read.dropped)).collect();
-    assert_eq!(read, [(Some(0), Some(119), 0), (Some(1000), Some(1119), 0)]);
-    Ok(())
+    undisturbed(async || {
+        let bucket = Bucket::start().await;
+        let mut spec = spec();
+        spec.reconnect_seconds = 0;
+        let mut run = Running::start(&bucket, job(3), 1, spec.clone()).await?;
+        let mut viewer = Viewer::new(&spec);
+        for first_counter in [0, 1000] {
+            let flv = contribution(4, first_counter).flv().await?;
+            let mut publisher = Publisher::start(&flv, &run.ingest_url, Repeat::Once)?;
+            run.until("it streams", 15, |state, _| matches!(state, RunState::Streaming { .. })).await?;
+            publisher.wait(Duration::from_secs(20)).await?;
+            run.until("it waits", 15, |state, _| matches!(state, RunState::Listening { .. })).await?;
+            let resting = viewer.look(&run).await?;
+            assert!(!resting.contains("#EXT-X-ENDLIST"), "{resting}");
+        }
+        run.stop().await?;
+        let ended = viewer.look(&run).await?;
+        assert_eq!(ended.matches("#EXT-X-DISCONTINUITY\n").count(), 1, "{ended}");
+        let periods = decode_periods(&run, "high").await?;
+        let read: Vec<_> = periods.iter().map(|read| (read.first, read.last, read.dropped)).collect();
+        assert_eq!(read, [(Some(0), Some(119), 0), (Some(1000), Some(1119), 0)]);
+        Ok(())
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_codec_comes_in_a_new_period_and_loses_no_frame() -> Result<()> {
-    let bucket = Bucket::start().await;
-    let mut run = Running::start(&bucket, job(13), 1, spec()).await?;
-    let mut viewer = Viewer::new(&spec());
-    let avc = contribution(4, 0).flv().await?;
-    let hevc = Contribution { video: VideoCodec::H265, ..contribution(6, 1000) }.flv().await?;
-    let mut publisher = Publisher::start(&avc, &run.ingest_url, Repeat::Once)?;
-    publisher.wait(Duration::from_secs(20)).await?;
-    run.until("the gap is noticed", 10, |state, _| matches!(state, RunState::Interrupted { .. })).await?;
-    let mut publisher = Publisher::start(&hevc, &run.ingest_url, Repeat::Once)?;
-    viewer.until(&run, "media of a second period", |text| text.contains("#EXT-X-DISCONTINUITY\n")).await?;
-    let (_, figures) =
-        run.until("it streams again", 10, |state, _| matches!(state, RunState::Streaming { .. })).await?;
-    assert_eq!(figures.video_codec, "HEVC");
-    publisher.wait(Duration::from_secs(20)).await?;
-    run.stop().await?;
-    viewer.look(&run).await?;
-    for name in ["low", "high"] {
-        let periods = decode_periods(&run, name).await?;
-        let read: Vec<_> = periods.iter().map(|read| (read.first, read.last, read.dropped)).collect();
-        assert_eq!(read, [(Some(0), Some(119), 0), (Some(1000), Some(1179), 0)], "{name}");
-    }
-    Ok(())
+    undisturbed(async || {
+        let bucket = Bucket::start().await;
+        let mut run = Running::start(&bucket, job(13), 1, spec()).await?;
+        let mut viewer = Viewer::new(&spec());
+        let avc = contribution(4, 0).flv().await?;
+        let hevc = Contribution { video: VideoCodec::H265, ..contribution(6, 1000) }.flv().await?;
+        let mut publisher = Publisher::start(&avc, &run.ingest_url, Repeat::Once)?;
+        publisher.wait(Duration::from_secs(20)).await?;
+        run.until("the gap is noticed", 10, |state, _| matches!(state, RunState::Interrupted { .. })).await?;
+        let mut publisher = Publisher::start(&hevc, &run.ingest_url, Repeat::Once)?;
+        viewer
+            .until(&run, "media of a second period", |text| text.contains("#EXT-X-DISCONTINUITY\n"))
+            .await?;
+        let (_, figures) =
+            run.until("it streams again", 10, |state, _| matches!(state, RunState::Streaming { .. })).await?;
+        assert_eq!(figures.video_codec, "HEVC");
+        publisher.wait(Duration::from_secs(20)).await?;
+        run.stop().await?;
+        viewer.look(&run).await?;
+        for name in ["low", "high"] {
+            let periods = decode_periods(&run, name).await?;
+            let read: Vec<_> = periods.iter().map(|read| (read.first, read.last, read.dropped)).collect();
+            assert_eq!(read, [(Some(0), Some(119), 0), (Some(1000), Some(1179), 0)], "{name}");
+        }
+        Ok(())
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn missing_sound_is_silence_and_a_missing_picture_is_said() -> Result<()> {
+    undisturbed(async || {
     let bucket = Bucket::start().await;
     let mut run = Running::start(&bucket, job(14), 1, spec()).await?;
     let mut viewer = Viewer::new(&spec());
@@ -135,4 +178,6 @@ async fn missing_sound_is_silence_and_a_missing_picture_is_said() -> Result<()> 
     let read = &decode_periods(&run, "low").await?[0];
     assert_eq!((read.first, read.last, read.dropped), (Some(0), Some(179), 0), "{read:?}");
     Ok(())
+    })
+    .await
 }

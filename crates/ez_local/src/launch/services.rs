@@ -12,6 +12,7 @@ use super::error::{Error, disk};
 use super::layout::{Layout, replace_file};
 use super::secrets::Secrets;
 use super::{Options, Scope, configs};
+use crate::s3;
 
 /// The name of redis in a stack.
 pub const REDIS: &str = "redis";
@@ -87,6 +88,16 @@ pub(crate) fn plan(options: &Options, layout: &Layout, secrets: &Secrets) -> Res
         }
     }
     Ok(services)
+}
+
+/// What the local S3 of a stack serves, and to whom.
+pub(crate) fn s3_options(layout: &Layout, secrets: &Secrets) -> s3::Options {
+    s3::Options {
+        root: layout.s3(),
+        buckets: vec![BUCKET.to_owned()],
+        access_key: S3_ACCESS_KEY.to_owned(),
+        secret_key: secrets.s3_secret_key.clone(),
+    }
 }
 
 /// What the plan is made from.

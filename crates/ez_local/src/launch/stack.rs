@@ -25,6 +25,7 @@ use super::services::{self, Service};
 use super::supervise::{Status, Wanted, supervise};
 use super::supervised::Supervised;
 use super::{MAX_WORKERS, Options, leftovers};
+use crate::s3;
 
 /// Longest time that a drop waits for killed processes.
 const DROP_GRACE: Duration = Duration::from_secs(5);
@@ -71,6 +72,7 @@ impl Shared {
 pub struct Stack {
     shared: Arc<Shared>,
     services: Vec<Supervised>,
+    s3: s3::Options,
     tasks: TaskGroup,
     stopped: bool,
     _lock: Flock<File>,
@@ -96,11 +98,13 @@ impl Stack {
         let secrets = Secrets::load_or_make(&layout.secrets())?;
         let plan = services::plan(&options, &layout, &secrets)?;
         let record = Record::new(layout.record())?;
+        let s3 = services::s3_options(&layout, &secrets);
         let started = AtomicBool::new(false);
         let shared = Arc::new(Shared { layout, options, record, started });
         let mut stack = Self {
             shared,
             services: Vec::new(),
+            s3,
             tasks: TaskGroup::new(CancellationToken::new()),
             stopped: false,
             _lock: lock,
@@ -140,6 +144,11 @@ impl Stack {
     /// The data folder.
     pub fn layout(&self) -> &Layout {
         &self.shared.layout
+    }
+
+    /// What its S3 serves, for who serves that in its place after [`Stack::take_away`].
+    pub fn s3(&self) -> s3::Options {
+        self.s3.clone()
     }
 
     /// The names of the services, in the order of their start.
