@@ -122,21 +122,22 @@ async fn ours(flv: &Path, job: &Value, seconds: u32, sent: u16) -> Result<(f64, 
     let everybody = everybody(&data)?;
     let before = spent(&everybody)?;
     let mut readings = JoinSet::new();
-    for (_, hls, _) in &playing {
+    for (number, (_, hls, _)) in playing.iter().enumerate() {
         let presentation = HlsClient::new()?.presentation(hls).await?;
         let first = presentation.renditions.first().context("no rendition")?.0.url.to_string();
-        readings.spawn(async move { latencies(&first, until).await });
+        readings.spawn(async move { latencies(&first, until).await.map(|reading| (number, reading)) });
     }
     let mut latencies = Vec::new();
     while let Some(reading) = readings.join_next().await {
-        let mut reading = reading.context("a reading")??;
+        let (number, mut reading) = reading.context("a reading")??;
         reading.sort_by(f64::total_cmp);
-        latencies.push(reading);
+        latencies.push((number, reading));
     }
+    latencies.sort_by_key(|(number, _)| *number);
     let cores = (spent(&everybody)? - before).as_secs_f64() / (began + FROM).elapsed().as_secs_f64();
 
     let mut channels = Vec::new();
-    for ((id, hls, mut publisher), latencies) in playing.into_iter().zip(latencies) {
+    for ((id, hls, mut publisher), (_, latencies)) in playing.into_iter().zip(latencies) {
         publisher.wait(Duration::from_secs(60)).await?;
         installation.ask(Method::PUT, &format!("/jobs/{id}/stop"), None).await?;
         installation.until(&id, "it stopped", 60, |job| text(job, "State") == "stopped").await?;

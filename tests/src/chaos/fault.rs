@@ -132,6 +132,21 @@ impl Fault {
         }
     }
 
+    /// Whether ffmpeg runs through it, so that segments come as late afterwards as before.
+    pub const fn keeps_the_pace(self) -> bool {
+        matches!(self, Self::None | Self::PublisherLeaves | Self::PublisherChanges | Self::PublisherFreezes)
+    }
+
+    /// Segments that may still be on their way when the publisher has ended, since the fault lasts.
+    pub const fn segments_behind(self) -> u64 {
+        match self {
+            Self::FfmpegHangs | Self::StoreAway | Self::StoreFails | Self::StoreSlow => {
+                self.longest_wait().as_secs() / 2
+            }
+            _ => 0,
+        }
+    }
+
     /// Makes it happen; faults that last are over when this returns.
     ///
     /// # Errors

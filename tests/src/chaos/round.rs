@@ -54,7 +54,7 @@ impl Outcome {
                 self.frames_lost, self.in_flight, self.missing
             ));
         }
-        if self.lag_grown_ms > LAG_MAY_GROW_MS {
+        if self.fault.keeps_the_pace() && self.lag_grown_ms > LAG_MAY_GROW_MS {
             found.push(format!("segments come {} ms later than before", self.lag_grown_ms));
         }
         let limit = self.fault.longest_wait() + Duration::from_secs(2);
@@ -105,10 +105,11 @@ pub async fn run(session: &mut Session, fault: Fault) -> Result<Outcome> {
         session.publisher.wait(Duration::from_secs(30)).await?;
     }
     let (last, _) = session.viewer.newest().context("nothing was ever published")?;
-    session.viewer.until_after(last, BESIDE, Duration::from_secs(40)).await.context("after the fault")?;
+    let behind = BESIDE + fault.segments_behind();
+    session.viewer.until_after(last, behind, Duration::from_secs(60)).await.context("after the fault")?;
 
     let lag = |after, up_to| session.viewer.least_lag_ms(after, up_to).context("segments without a date");
-    let lag_grown_ms = lag(last, last + BESIDE)? - lag(before, hit_at)?;
+    let lag_grown_ms = lag(last + behind - BESIDE, last + behind)? - lag(before, hit_at)?;
     let sent = usize::try_from((hit - began).as_millis() * 30 / 1000).unwrap_or(usize::MAX);
     let numbers = numbers(session, before, FRAMES).await?;
     let (frames_lost, in_flight) = lost(fault, &numbers, sent);
