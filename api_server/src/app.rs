@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use axum::http::HeaderValue;
 use ez_domain::job::Job;
-use ez_queue::{Command, CommandQueue, QueueError, RedisStreamQueue};
+use ez_queue::sqs::HalfAccessKey;
+use ez_queue::{Command, CommandQueue, QueueError, RedisStreamQueue, SqsQueue};
 use ez_store::{MasterKey, RedisStore, Store, StoreError};
 
 use crate::config::{Config, MasterKeyError};
@@ -31,6 +32,9 @@ pub enum BuildError {
     /// The address of the queue cannot be read.
     #[error("the address of the queue (Queue.Url) cannot be used")]
     Queue(#[source] QueueError),
+    /// SQS cannot be reached as configured.
+    #[error(transparent)]
+    Sqs(HalfAccessKey),
 }
 
 /// The parts of the service, shared by all requests.
@@ -64,8 +68,14 @@ impl App {
     /// See [`BuildError`].
     pub fn build(config: &Config) -> Result<Self, BuildError> {
         let store = RedisStore::connect(&config.redis.access()).map_err(BuildError::Store)?;
-        let queue = RedisStreamQueue::connect(&config.queue.redis_stream(&config.redis));
-        Self::new(config, Arc::new(store), Arc::new(queue.map_err(BuildError::Queue)?))
+        let queue: Arc<dyn CommandQueue> = match config.sqs.config().map_err(BuildError::Sqs)? {
+            Some(sqs) => Arc::new(SqsQueue::new(sqs)),
+            None => {
+                let queue = RedisStreamQueue::connect(&config.queue.redis_stream(&config.redis));
+                Arc::new(queue.map_err(BuildError::Queue)?)
+            }
+        };
+        Self::new(config, Arc::new(store), queue)
     }
 
     /// Puts the service together with a given store and queue.

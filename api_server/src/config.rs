@@ -25,6 +25,12 @@ pub const BINDINGS: &[Binding] = &[
     ("EZ_REDIS_PASSWORD", "Redis.RedisPassword"),
     ("EZ_REDIS_PREFIX", "Redis.Prefix"),
     ("EZ_QUEUE_URL", "Queue.Url"),
+    ("EZ_SQS_QUEUE_NAME", "Sqs.Queue_name"),
+    ("EZ_SQS_PARKED_QUEUE_NAME", "Sqs.Parked_queue_name"),
+    ("EZ_SQS_REGION", "Sqs.Region"),
+    ("EZ_SQS_ENDPOINT", "Sqs.Endpoint"),
+    ("EZ_SQS_ACCESS_KEY_ID", "Sqs.Access_key_id"),
+    ("EZ_SQS_SECRET_ACCESS_KEY", "Sqs.Secret_access_key"),
     ("EZ_MASTER_KEY", "Master_key"),
     ("EZ_MASTER_KEY_FILE", "Master_key_file"),
     ("EZ_PLAYBACK_ENDPOINT", "Playback.Endpoint"),
@@ -51,6 +57,9 @@ pub struct Config {
     /// The command queue.
     #[serde(rename = "Queue")]
     pub queue: QueueConfig,
+    /// SQS as the command queue, in the place of the Redis stream.
+    #[serde(rename = "Sqs")]
+    pub sqs: ez_queue::sqs::Keys,
     /// Where viewers find the media.
     #[serde(rename = "Playback")]
     pub playback: PlaybackConfig,
@@ -88,6 +97,7 @@ impl Default for Config {
             port: 1080,
             redis: RedisConfig::default(),
             queue: QueueConfig::default(),
+            sqs: ez_queue::sqs::Keys::default(),
             playback: PlaybackConfig::default(),
             console: ConsoleConfig::default(),
             master_key: String::new(),

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use settings::{ConfigFault, Settings};
 
 /// Environment variables and the keys that they set.
-pub const BINDINGS: [Binding; 15] = [
+pub const BINDINGS: [Binding; 21] = [
     ("EZ_SCHEDULER_HOST", "Server_hostname"),
     ("EZ_SCHEDULER_PORT", "Server_port"),
     ("EZ_REDIS_URL", "Redis.Url"),
@@ -22,6 +22,12 @@ pub const BINDINGS: [Binding; 15] = [
     ("EZ_REDIS_PASSWORD", "Redis.RedisPassword"),
     ("EZ_REDIS_PREFIX", "Redis.Prefix"),
     ("EZ_QUEUE_URL", "Queue.Url"),
+    ("EZ_SQS_QUEUE_NAME", "Sqs.Queue_name"),
+    ("EZ_SQS_PARKED_QUEUE_NAME", "Sqs.Parked_queue_name"),
+    ("EZ_SQS_REGION", "Sqs.Region"),
+    ("EZ_SQS_ENDPOINT", "Sqs.Endpoint"),
+    ("EZ_SQS_ACCESS_KEY_ID", "Sqs.Access_key_id"),
+    ("EZ_SQS_SECRET_ACCESS_KEY", "Sqs.Secret_access_key"),
     ("EZ_S3_REGION", "S3.Region"),
     ("EZ_S3_ENDPOINT", "S3.Endpoint"),
     ("EZ_S3_ACCESS_KEY_ID", "S3.Access_key_id"),
@@ -49,6 +55,9 @@ pub struct Config {
     /// The command queue.
     #[serde(rename = "Queue")]
     pub queue: Queue,
+    /// SQS as the command queue, in the place of the Redis stream.
+    #[serde(rename = "Sqs")]
+    pub sqs: ez_queue::sqs::Keys,
     /// How buckets are reached when the media of deleted jobs is removed.
     #[serde(rename = "S3")]
     pub s3: S3,
@@ -113,6 +122,7 @@ impl Default for Config {
             server_port: "3080".to_owned(),
             redis: RedisConfig::default(),
             queue: Queue::default(),
+            sqs: ez_queue::sqs::Keys::default(),
             s3: S3::default(),
             service_token: unset(),
             service_token_file: String::new(),

@@ -39,6 +39,7 @@ need_everything() {
     need_build_tools
     install_redis
     install_media_tools
+    install_moto
     need_chromium
     need_node
 }

@@ -17,7 +17,7 @@ const TIERS: [&[&str]; 7] = [
 ];
 
 /// Names that must not be among the dependencies of a pure crate.
-const EFFECTS: [&str; 6] = ["tokio", "redis", "axum", "aws-sdk-s3", "reqwest", "nix"];
+const EFFECTS: [&str; 7] = ["tokio", "redis", "axum", "aws-sdk-s3", "aws-sdk-sqs", "reqwest", "nix"];
 
 fn tier(name: &str) -> Option<usize> {
     TIERS.iter().position(|tier| tier.contains(&name))

@@ -5,6 +5,7 @@
 
 pub mod conformance;
 pub mod redis_stream;
+pub mod sqs;
 
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use ez_domain::id::JobId;
 use serde::{Deserialize, Serialize};
 
 pub use redis_stream::RedisStreamQueue;
+pub use sqs::SqsQueue;
 
 /// Says that a job has a new command; what it is stands in the job's record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

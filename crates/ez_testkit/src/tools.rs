@@ -30,6 +30,8 @@ pub enum Tool {
     Chromium,
     /// Node.js; `EZ_NODE` overrides it.
     Node,
+    /// The pinned moto, which speaks SQS; `EZ_MOTO` overrides it.
+    Moto,
 }
 
 impl Tool {
@@ -41,6 +43,7 @@ impl Tool {
             Self::RedisServer => "EZ_REDIS_SERVER",
             Self::Chromium => "EZ_CHROMIUM",
             Self::Node => "EZ_NODE",
+            Self::Moto => "EZ_MOTO",
         }
     }
 
@@ -52,13 +55,14 @@ impl Tool {
             Self::RedisServer => "redis-server",
             Self::Chromium => "chromium",
             Self::Node => "node",
+            Self::Moto => "moto_server",
         }
     }
 
     /// Whether the program must be the pinned one in `.tools/bin`: versions differ in flags and
     /// output, so one that happens to lie in `PATH` is never taken.
     fn is_pinned(self) -> bool {
-        matches!(self, Self::Ffmpeg | Self::Ffprobe | Self::Packager)
+        matches!(self, Self::Ffmpeg | Self::Ffprobe | Self::Packager | Self::Moto)
     }
 
     /// The path of the program, or an error that says where it was looked for and how to get it.

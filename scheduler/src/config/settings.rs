@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use ez_domain::placement::Policy;
 use ez_domain::secret::Secret;
 use ez_objects::s3;
-use ez_queue::RedisStreamQueue;
+use ez_queue::{RedisStreamQueue, SqsQueue, sqs};
 use ez_store::{MasterKey, RedisStore, SealError};
 use reqwest::Url;
 
@@ -25,6 +25,7 @@ pub struct Settings {
     pub port: u16,
     store: ez_store::Config,
     queue: ez_queue::redis_stream::Config,
+    sqs: Option<sqs::Config>,
     s3: s3::Config,
     master_key: MasterKey,
     service_token: Option<Secret<String>>,
@@ -91,6 +92,9 @@ pub enum ConfigFault {
     /// Half an access key.
     #[error("S3.Access_key_id and the secret access key belong together: give both or none")]
     HalfAccessKey,
+    /// Half an access key for SQS.
+    #[error(transparent)]
+    Sqs(#[from] sqs::HalfAccessKey),
     /// An address that others reach, without a token.
     #[error(
         "Server_hostname is {0}, which other hosts can reach, and no service token is configured: \
@@ -123,6 +127,10 @@ impl Config {
             ..Default::default()
         };
 
+        let sqs = self
+            .sqs
+            .config()?
+            .map(|sqs| sqs::Config { visibility_seconds: self.queue.visibility_ms.div_ceil(1000), ..sqs });
         let service_token = secret("Service_token", self.service_token, &self.service_token_file)?;
         if service_token.is_none() && !is_loopback(&self.server_hostname) {
             return Err(ConfigFault::OpenWithoutToken(self.server_hostname));
@@ -136,6 +144,7 @@ impl Config {
             port,
             store,
             queue,
+            sqs,
             s3: self.s3.access()?,
             master_key,
             service_token,
@@ -152,7 +161,12 @@ impl Settings {
     pub fn connect(self) -> anyhow::Result<App> {
         Ok(App {
             store: Arc::new(RedisStore::connect(&self.store).context("prepare the state store")?),
-            queue: Arc::new(RedisStreamQueue::connect(&self.queue).context("prepare the command queue")?),
+            queue: match self.sqs {
+                Some(sqs) => Arc::new(SqsQueue::new(sqs)),
+                None => {
+                    Arc::new(RedisStreamQueue::connect(&self.queue).context("prepare the command queue")?)
+                }
+            },
             buckets: Arc::new(S3Buckets::new(self.s3)),
             master_key: Arc::new(self.master_key),
             service_token: self.service_token,
