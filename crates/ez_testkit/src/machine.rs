@@ -21,7 +21,11 @@ const BEARABLE_DELAY: Duration = Duration::from_millis(500);
 /// The share of a second that may go to other machines of the same host.
 const BEARABLE_SHARE: f64 = 0.2;
 /// How often a test is given a machine.
-const TRIES: u32 = 3;
+const TRIES: u32 = 4;
+/// How long the machine must have been calm before a test is tried again.
+const CALM: Duration = Duration::from_secs(5);
+/// How often that is looked for before the test is tried all the same.
+const CALM_LOOKS: u32 = 12;
 
 /// The worst that the machine did.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -110,8 +114,8 @@ fn parse(stat: &str) -> Option<(f64, f64)> {
     Some((times[7], all))
 }
 
-/// Runs a test that needs real time. One that fails while the machine was away is run again, twice at
-/// most; one that fails otherwise, or again, has failed.
+/// Runs a test that needs real time. One that fails while the machine was away is run again when
+/// it is back, three times at most; one that fails otherwise, or again, has failed.
 ///
 /// # Errors
 /// Those of the test.
@@ -131,7 +135,19 @@ pub async fn undisturbed(test: impl AsyncFn() -> Result<()>) -> Result<()> {
             return ended.unwrap_or_else(|panic| resume_unwind(panic));
         }
         report(&seen, tries);
+        calm_down().await;
         tries += 1;
+    }
+}
+
+/// Waits until the machine is there again; such a time may last for minutes.
+async fn calm_down() {
+    for _ in 0..CALM_LOOKS {
+        let watch = Watch::begin();
+        tokio::time::sleep(CALM).await;
+        if watch.seen().is_bearable() {
+            return;
+        }
     }
 }
 
