@@ -23,10 +23,12 @@ async fn survives(faults: &[Fault]) -> Result<()> {
     let mut complaints = Vec::new();
     for fault in faults {
         let mut outcome = round::run(&mut session, *fault).await?;
+        // A round alone is cheaper to make again than all of them.
         for _ in 0..2 {
-            if !outcome.counts() {
-                outcome = round::run(&mut session, *fault).await?;
+            if outcome.counts() || outcome.complaints().is_empty() {
+                break;
             }
+            outcome = round::run(&mut session, *fault).await?;
         }
         let found = outcome.complaints();
         complaints.extend(found.into_iter().map(|complaint| format!("{}: {complaint}", fault.name())));
