@@ -105,11 +105,11 @@ binaries() {
     esac
 }
 
-# Builds what `binaries` names: the product, or with `everything` the benchmarks too. The debug build has
+# Builds what `binaries` names: `product`, or with `everything` the benchmarks too. The debug build has
 # the shape of the tests, so nothing is compiled twice.
 build() {
     local options=(--bins --release) package
-    if [ "${1:-}" = everything ]; then
+    if [ "$1" = everything ]; then
         options+=(--workspace)
     else
         for package in api_server scheduler worker_app worker_transcoder key_server ez_local; do
