@@ -54,7 +54,7 @@ pub fn live_job(stored: &Stored, master_key: &MasterKey, playback: &Playback) ->
         time_received_by_scheduler: job.admitted_at,
         time_received_by_worker: job.assigned_at,
         assigned_worker_id: run.map_or_else(String::new, |run| run.worker.to_string()),
-        drm_encryption_key_info: DrmEncryptionKeyInfo::default(),
+        drm_encryption_key_info: content_key(job),
         stop: job.desired == Desired::Stopped && run.is_some(),
         delete: matches!(job.desired, Desired::Deleted { .. }),
         phase: job.phase.name().as_str().to_owned(),
@@ -68,6 +68,19 @@ pub fn live_job(stored: &Stored, master_key: &MasterKey, playback: &Playback) ->
             at: Some(dated.at),
         }),
         statistics: figures,
+    }
+}
+
+/// What may be told of the content key: the original's mask stands in its place.
+fn content_key(job: &Job) -> DrmEncryptionKeyInfo {
+    match (&job.content_key, job.spec.protection) {
+        (Some(key), Some(_)) => DrmEncryptionKeyInfo {
+            key_id: key.id.to_hex(),
+            key: "*".repeat(32),
+            content_id: job.id.to_string(),
+            time_created: Some(key.created_at),
+        },
+        (Some(_) | None, Some(_) | None) => DrmEncryptionKeyInfo::default(),
     }
 }
 

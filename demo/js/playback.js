@@ -4,6 +4,7 @@
  * It knows nothing of channels: it is given an address that should play and says in words how it goes.
  */
 
+import { clearKeys } from "./clear_key.js";
 import { loadShaka } from "./shaka.js";
 
 /** @typedef {{latency: number|null, width: number, height: number, kbps: number|null, live: boolean}} Figures */
@@ -70,6 +71,8 @@ export class Playback {
       this.#player = player;
       await player.attach(this.video);
       player.configure(CONFIGURATION);
+      if (new URL(this.url).pathname.endsWith(".mpd")) player.configure({ drm: { clearKeys: await clearKeys(this.url) } });
+      if (this.#closed) return;
       player.addEventListener("error", (/** @type {any} */ event) => this.#failed(event.detail));
       player.addEventListener("trackschanged", () => this.#tellQualities());
       this.listener.onWords("Loading the stream…");
@@ -174,7 +177,7 @@ function explain(error) {
       return { words: "This browser cannot decode the stream's codec. The stream itself may be fine: try another browser or player.", final: true };
     case 6010:
     case 6012:
-      return { words: "The stream is encrypted and this manifest names no key. Switch to HLS, or use a player that has the key.", final: true };
+      return { words: "The stream is encrypted and its key is not beside it. Switch to HLS, or use a player that has the key.", final: true };
     case 6001:
       return { words: "This browser has no key system for the stream.", final: true };
     default:

@@ -75,9 +75,9 @@ export function templates({ bucket, features }) {
     list.push({
       id: "clear_key",
       title: "Clear-key encryption",
-      says: "Segments encrypted with cbcs; the player fetches the key from the playlist.",
+      says: "Segments encrypted with cbcs, the key beside them: for trying out a protected channel.",
       spec: spec(bucket, {
-        Stream_type: "hls",
+        Stream_type: HLS_AND_DASH,
         Drm: { Disable_clear_key: false, Protection_system: "FairPlay", Protection_scheme: "cbcs" },
         Video_outputs: [rung(720, 2500), rung(360, 600)],
       }),

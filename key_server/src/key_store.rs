@@ -55,7 +55,7 @@ impl KeyStore {
         let record = serde_json::to_string(new)?;
         let mut script = self.claim.prepare_invoke();
         script.key(&self.by_key_id).key(&self.by_content_id);
-        script.arg(&new.content_id).arg(&new.key_id).arg(record);
+        script.arg(&new.content_id).arg(new.key_id.to_hex()).arg(record);
         let script = &script;
         let kept: String = self
             .connection

@@ -16,9 +16,10 @@ use tokio_util::sync::CancellationToken;
 use crate::buckets::Buckets;
 use crate::figures::Figures;
 use crate::hints::Hints;
+use crate::key_source::KeySource;
 use crate::orders::Orders;
 use crate::poke::Poker;
-use crate::{chores, intake, planner, router, sweeper};
+use crate::{chores, intake, keys, planner, router, sweeper};
 
 /// Longest time that background work may take to end after the shutdown began.
 const DRAIN_GRACE: Duration = Duration::from_secs(10);
@@ -32,7 +33,9 @@ pub struct App {
     pub queue: Arc<dyn CommandQueue>,
     /// Where media lies.
     pub buckets: Arc<dyn Buckets>,
-    /// Opens sealed stream keys.
+    /// Where content keys come from.
+    pub keys: Arc<dyn KeySource>,
+    /// Opens sealed stream keys and content keys.
     pub master_key: Arc<MasterKey>,
     /// What workers must present; `None` only on loopback.
     pub service_token: Option<Secret<String>>,
@@ -120,6 +123,7 @@ pub async fn run(app: App, listener: TcpListener, shutdown: CancellationToken) -
     begin(&tasks, "intake", intake::receive_commands(Arc::clone(&running), ended.clone()));
     begin(&tasks, "outbox", intake::sweep_outbox(Arc::clone(&running), ended.clone()));
     begin(&tasks, "planner", planner::keep_planning(Arc::clone(&running), ended.clone()));
+    begin(&tasks, "keys", keys::keep_fetching(Arc::clone(&running), ended.clone()));
     begin(&tasks, "sweeper", sweeper::keep_sweeping(Arc::clone(&running), ended.clone()));
     begin(&tasks, "chores", chores::keep_doing(Arc::clone(&running), ended.clone()));
 

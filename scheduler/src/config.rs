@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use settings::{ConfigFault, Settings};
 
 /// Environment variables and the keys that they set.
-pub const BINDINGS: [Binding; 21] = [
+pub const BINDINGS: [Binding; 22] = [
     ("EZ_SCHEDULER_HOST", "Server_hostname"),
     ("EZ_SCHEDULER_PORT", "Server_port"),
     ("EZ_REDIS_URL", "Redis.Url"),
@@ -32,6 +32,7 @@ pub const BINDINGS: [Binding; 21] = [
     ("EZ_S3_ENDPOINT", "S3.Endpoint"),
     ("EZ_S3_ACCESS_KEY_ID", "S3.Access_key_id"),
     ("EZ_S3_SECRET_ACCESS_KEY", "S3.Secret_access_key"),
+    ("EZ_KEY_SERVER_URL", "Drm_key_server_url"),
     ("EZ_SERVICE_TOKEN", "Service_token"),
     ("EZ_SERVICE_TOKEN_FILE", "Service_token_file"),
     ("EZ_MASTER_KEY", "Master_key"),
@@ -61,6 +62,10 @@ pub struct Config {
     /// How buckets are reached when the media of deleted jobs is removed.
     #[serde(rename = "S3")]
     pub s3: S3,
+    /// Address of the key server, such as `http://127.0.0.1:5080/keys/`. Without one, jobs that are to be
+    /// protected wait. It is asked with the service token.
+    #[serde(rename = "Drm_key_server_url")]
+    pub drm_key_server_url: String,
     /// What workers must present, in clear; prefer the file.
     #[serde(rename = "Service_token")]
     pub service_token: Secret<String>,
@@ -124,6 +129,7 @@ impl Default for Config {
             queue: Queue::default(),
             sqs: ez_queue::sqs::Keys::default(),
             s3: S3::default(),
+            drm_key_server_url: String::new(),
             service_token: unset(),
             service_token_file: String::new(),
             master_key: unset(),

@@ -15,13 +15,21 @@ pub(crate) struct Hints {
     pub(crate) placement: Notify,
     pub(crate) sweep: Notify,
     pub(crate) chores: Notify,
+    pub(crate) keys: Notify,
     pub(crate) poker: Poker,
     job_restarts: Counter,
 }
 
 impl Hints {
     pub(crate) fn new(poker: Poker, job_restarts: Counter) -> Self {
-        Self { placement: Notify::new(), sweep: Notify::new(), chores: Notify::new(), poker, job_restarts }
+        Self {
+            placement: Notify::new(),
+            sweep: Notify::new(),
+            chores: Notify::new(),
+            keys: Notify::new(),
+            poker,
+            job_restarts,
+        }
     }
 
     /// Follows up a committed change. `answering` is the worker whose heartbeat is being answered

@@ -19,12 +19,14 @@ pub mod app;
 pub mod brake;
 pub mod buckets;
 pub mod config;
+pub mod key_source;
 
 mod chores;
 mod facts;
 mod figures;
 mod hints;
 mod intake;
+mod keys;
 mod orders;
 mod planner;
 mod poke;

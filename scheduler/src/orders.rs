@@ -8,9 +8,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ez_api::internal::{RunAction, RunOrder, StreamKeyVerifier};
+use ez_domain::content_key::{ContentKey, SealedContentKey};
 use ez_domain::id::{Epoch, JobId};
 use ez_domain::job::{Job, Phase, Run};
+use ez_domain::secret::Secret;
 use ez_store::{MasterKey, SealError, stream_key_verifier};
+
+use crate::keys;
 
 /// Verifiers kept at most; beyond it, all are forgotten and made again.
 const MOST: usize = 10_000;
@@ -29,7 +33,7 @@ impl Orders {
     /// The order for the present run of a job.
     ///
     /// # Errors
-    /// When the stream key was sealed under another master key.
+    /// When a key was sealed under another master key.
     pub(crate) fn order(&self, job: &Job, run: &Run) -> Result<RunOrder, SealError> {
         let action = match &job.phase {
             Phase::Stopping { .. } => RunAction::Stop,
@@ -45,17 +49,25 @@ impl Orders {
             | Phase::Deleting { .. } => RunAction::Run {
                 spec: Box::new(job.spec.clone()),
                 stream_key: self.verifier(job, run.epoch)?,
+                content_key: self.content_key(job)?,
             },
         };
         Ok(RunOrder { job: job.id, epoch: run.epoch, action })
     }
 
-    /// The order for a run that its worker holds already, when the stream key cannot be opened: with
-    /// a verifier that no key passes. The worker checks keys by the one it was started with.
+    /// The order for a run that its worker holds already, when a key cannot be opened: with a verifier
+    /// that no stream key passes, and no content key. The worker uses what it was started with.
     pub(crate) fn hold_on(job: &Job, run: &Run) -> RunOrder {
         let stream_key = StreamKeyVerifier { salt: String::new(), sha256: String::new() };
-        let action = RunAction::Run { spec: Box::new(job.spec.clone()), stream_key };
+        let action = RunAction::Run { spec: Box::new(job.spec.clone()), stream_key, content_key: None };
         RunOrder { job: job.id, epoch: run.epoch, action }
+    }
+
+    fn content_key(&self, job: &Job) -> Result<Option<ContentKey>, SealError> {
+        let Some(SealedContentKey { id, sealed, .. }) = &job.content_key else { return Ok(None) };
+        let key = self.master_key.open(sealed, &keys::context(job.id))?;
+        let key = key.expose().parse().map_err(|_| SealError::Malformed)?;
+        Ok(Some(ContentKey { id: *id, key: Secret::new(key) }))
     }
 
     fn verifier(&self, job: &Job, epoch: Epoch) -> Result<StreamKeyVerifier, SealError> {

@@ -19,7 +19,7 @@ use crate::app::{Running, millis};
 use crate::troubles::{Troubles, is_away};
 
 /// Most waiting jobs that one look takes in.
-const MOST_WAITING: usize = 500;
+pub(crate) const MOST_WAITING: usize = 500;
 /// Pause before the next look when a rival took the room that was planned with.
 const AFTER_REFUSAL: Duration = Duration::from_millis(50);
 
@@ -65,6 +65,9 @@ async fn plan_once(
         running.figures.found_unplaced(0, &[], &[]);
         return Ok(Outlook::Settled);
     };
+    if queued.iter().any(|stored| stored.job.lacks_key()) {
+        running.hints.keys.notify_one();
+    }
     let workers = store.workers().await?;
     running.hints.poker.learn(&workers);
     let suspect_after = millis(running.app.timing.suspect_after);
@@ -89,9 +92,8 @@ async fn plan_once(
         if ended.is_cancelled() {
             return Ok(Outlook::Settled);
         }
-        let is_told = queued.iter().any(|stored| stored.job.id == id && is_told(&stored.job, &why));
-        if !is_told {
-            settle(id, tell_why(running, id, why).await, troubles)?;
+        if let Some(stored) = queued.iter().find(|stored| stored.job.id == id) {
+            settle(id, tell_why(running, &stored.job, why).await, troubles)?;
         }
     }
     Ok(outlook)
@@ -142,9 +144,13 @@ async fn place(running: &Running, placement: &Placement, waited_ms: u64) -> Resu
     Ok(Outlook::Settled)
 }
 
-async fn tell_why(running: &Running, id: JobId, why: String) -> Result<(), StoreError> {
-    tracing::info!(job = %id, why, "no place for the job");
-    apply(&*running.app.store, id, &Event::Unplaced { why }, CommitGuard::Version).await.map(drop)
+/// Says in the record what the job waits for, unless it stands there.
+pub(crate) async fn tell_why(running: &Running, job: &Job, why: String) -> Result<(), StoreError> {
+    if is_told(job, &why) {
+        return Ok(());
+    }
+    tracing::info!(job = %job.id, why, "no place for the job");
+    apply(&*running.app.store, job.id, &Event::Unplaced { why }, CommitGuard::Version).await.map(drop)
 }
 
 fn is_told(job: &Job, why: &str) -> bool {
@@ -155,6 +161,9 @@ fn waiting(job: &Job) -> Option<WaitingJob> {
     let Phase::Pending { since, .. } = job.phase else {
         return None;
     };
+    if job.lacks_key() {
+        return None;
+    }
     Some(WaitingJob { id: job.id, since, cost_millicores: job.cost_millicores, avoid: job.avoid })
 }
 

@@ -6,6 +6,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { nextPage } from "../../demo/js/api.js";
+import { placeOfKey } from "../../demo/js/clear_key.js";
 import { bitrate, bytes, clock, duration, figure } from "../../demo/js/format.js";
 import { diagnose } from "../../demo/js/health.js";
 import { History, HISTORY_SECONDS } from "../../demo/js/history.js";
@@ -147,6 +148,19 @@ describe("health", () => {
   test("the worst comes first", () => {
     const levels = diagnose(live({ Encode_speed: 0.5, Key_frame_interval_seconds: 9, Audio_codec: "" })).findings.map(({ level }) => level);
     assert.deepEqual(levels, ["bad", "warn", "info"]);
+  });
+});
+
+describe("clear key", () => {
+  const set = '<AdaptationSet><ContentProtection value="cbcs" cenc:default_KID="00112233-4455-6677-8899-AABBCCDDEEFF"/>';
+  const template = '<SegmentTemplate initialization="7-2/$RepresentationID$/init.mp4" media="7-2/low/$Time$.m4s"/>';
+  test("lies beside the media of an encrypted period", () => {
+    assert.deepEqual(placeOfKey(set + template), { kid: "00112233445566778899aabbccddeeff", path: "7-2/key.bin" });
+  });
+  test("is not looked for where nothing is encrypted, or nothing is ours", () => {
+    assert.equal(placeOfKey(template), null);
+    assert.equal(placeOfKey(set + '<SegmentTemplate media="https://elsewhere/low/$Time$.m4s"/>'), null);
+    assert.equal(placeOfKey(""), null);
   });
 });
 

@@ -27,13 +27,26 @@ pub async fn play(manifest: &str, player: &str, seconds: u32) -> Result<Value> {
 /// # Errors
 /// When there is no report.
 pub async fn watch(manifest: &str, player: &str, seconds: u32) -> Result<Value> {
+    check(manifest, player, seconds, None).await
+}
+
+/// As [`watch`] with shaka-player, which is given a content key by hand: `<key id>:<key>` in hexadecimal.
+///
+/// # Errors
+/// When there is no report.
+pub async fn watch_with_key(manifest: &str, seconds: u32, key: &str) -> Result<Value> {
+    check(manifest, "shaka", seconds, Some(key)).await
+}
+
+async fn check(manifest: &str, player: &str, seconds: u32, key: Option<&str>) -> Result<Value> {
     let mut command = Tool::Node.command()?;
     let within = 3 * seconds;
     command
         .current_dir(workspace_root().join("tests/browser"))
         .args(["play.mjs", "--manifest", manifest, "--player", player])
         .args(["--media-seconds", &seconds.to_string(), "--seconds", &within.to_string()])
-        .args(["--max-stall-seconds", &within.to_string(), "--max-freeze-seconds", "3"]);
+        .args(["--max-stall-seconds", &within.to_string(), "--max-freeze-seconds", "3"])
+        .args(key.iter().flat_map(|key| ["--clear-key", key]));
     let output =
         tokio::time::timeout(DEADLINE, command.output()).await.context("the browser check hangs")??;
     let report = String::from_utf8_lossy(&output.stdout);

@@ -130,20 +130,22 @@ impl Runs {
         while let Some((id, action)) = orders.pop_first() {
             let draining = table.draining;
             match (table.entries.get(&id), action) {
-                (Some(entry), RunAction::Run { spec, stream_key }) => {
+                (Some(entry), RunAction::Run { spec, stream_key, content_key }) => {
                     // A run that was found without its record learns here how to start again.
-                    entry.wanted.send_if_modified(|wanted| wanted.learn(|| Plan { spec: *spec, stream_key }));
+                    entry.wanted.send_if_modified(|wanted| {
+                        wanted.learn(|| Plan { spec: *spec, stream_key, content_key })
+                    });
                 }
                 (Some(entry), RunAction::Stop) => {
                     entry.wanted.send_if_modified(Wanted::stop);
                 }
-                (None, RunAction::Run { spec, stream_key }) => {
+                (None, RunAction::Run { spec, stream_key, content_key }) => {
                     let entry = if draining {
                         Entry::ended(RunOutcome::Left)
                     } else {
                         self.begin(
                             id,
-                            Plan { spec: *spec, stream_key },
+                            Plan { spec: *spec, stream_key, content_key },
                             remembered.get(&id).copied().flatten(),
                         )
                     };

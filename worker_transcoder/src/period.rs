@@ -7,6 +7,7 @@
 mod children;
 mod feed;
 mod fifo;
+pub(crate) mod key;
 mod lines;
 mod watcher;
 
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
+use ez_domain::content_key::ContentKey;
 use ez_domain::spec::JobSpec;
 use ez_domain::units::FrameRate;
 use ez_media::layout::OutputLayout;
@@ -32,7 +34,11 @@ pub(crate) struct Setup {
     pub(crate) local: u32,
     pub(crate) folder: PathBuf,
     pub(crate) spec: Arc<JobSpec>,
+    /// What packager encrypts with.
+    pub(crate) content_key: Option<ContentKey>,
     pub(crate) frame_rate: FrameRate,
+    /// How much of what is written first was shown by the period before.
+    pub(crate) preroll: Duration,
     pub(crate) ffmpeg: PathBuf,
     pub(crate) packager: PathBuf,
 }
@@ -80,12 +86,13 @@ impl Period {
         let (changes, watching) =
             watcher::watch(&setup.folder, &layout).context("watch the period's folder")?;
         let fifo = fifo::Held::prepare(&setup.folder, &layout)?;
+        let key = key::Handed::over(&setup.folder, setup.content_key.as_ref()).await?;
         let children = children::Children::start(&setup).await?;
         let kill = CancellationToken::new();
         let (finish, finishing) = watch::channel(false);
         let (feed, stdin) = feed::Feed::new();
         let (local, folder) = (setup.local, setup.folder.clone());
-        let supervised = children::Supervision { setup, layout, fifo, kill: kill.clone(), finishing };
+        let supervised = children::Supervision { setup, layout, fifo, key, kill: kill.clone(), finishing };
         tasks.spawn(async move {
             let told = events.clone();
             let watched = watcher::Watcher::new(changes, watching);

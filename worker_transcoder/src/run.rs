@@ -4,6 +4,7 @@
 //! is open; while one is being closed, the publisher is held back by not reading from it, so the
 //! next period begins where the last one ended.
 
+mod clear_copy;
 mod contribution;
 mod figures;
 mod periods;
@@ -64,8 +65,8 @@ enum Next {
 struct Active {
     period: Period,
     frame_rate: FrameRate,
-    /// Moment of its first media on the run's clock, once there was any.
-    origin: Option<Duration>,
+    /// Whether it has media; only then it is known to the origin.
+    has_begun: bool,
     /// When a file of it was last closed.
     last_closed: Duration,
     /// Set when it is being closed.
@@ -253,9 +254,7 @@ impl Run {
         }
         let patience = Duration::from_secs(10).max(Duration::from_secs(self.spec.segment_seconds.into()) * 3);
         let is_hung = self.period.as_ref().is_some_and(|active| {
-            active.next.is_none()
-                && active.origin.is_some()
-                && now.saturating_sub(active.last_closed) > patience
+            active.next.is_none() && active.has_begun && now.saturating_sub(active.last_closed) > patience
         });
         if is_hung {
             self.replace_period(format!("no segment for {} s", patience.as_secs())).await;
@@ -276,7 +275,7 @@ impl Run {
             has_publisher: self.publisher.is_some(),
             is_overdue: self.meter.publishing_for(self.clock.now()) > FIRST_PICTURE,
             is_filling: self.is_filling,
-            has_media: self.period.as_ref().is_some_and(|active| active.origin.is_some()),
+            has_media: self.period.as_ref().is_some_and(|active| active.has_begun),
             has_published: self
                 .period
                 .as_ref()

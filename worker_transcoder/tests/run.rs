@@ -11,6 +11,8 @@ mod harness;
 mod live;
 #[path = "run/owners.rs"]
 mod owners;
+#[path = "run/protected.rs"]
+mod protected;
 #[path = "run/reconnect.rs"]
 mod reconnect;
 #[path = "run/strangers.rs"]

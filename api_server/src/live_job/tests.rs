@@ -1,7 +1,9 @@
+use ez_domain::content_key::{KeyId, SealedContentKey};
 use ez_domain::fault::{Failure as Cause, Fault};
 use ez_domain::id::{Epoch, Incarnation, WorkerId};
 use ez_domain::job::{Credentials, PhaseName, Run};
 use ez_domain::lifecycle::{Event, Outcome, RunOutcome, RunState, step};
+use ez_domain::spec::{JobSpec, Protection};
 use ez_domain::units::Timestamp;
 use ez_store::Totals;
 use uuid::Uuid;
@@ -79,6 +81,20 @@ fn shown_with(job: &Job, statistics: Option<(Timestamp, &str)>, now: u64) -> Liv
 
 fn shown(job: &Job) -> LiveJob {
     shown_with(job, None, 2000)
+}
+
+#[test]
+fn a_content_key_is_named_and_never_told() {
+    let job = new_job();
+    assert_eq!(shown(&job).drm_encryption_key_info, DrmEncryptionKeyInfo::default(), "in clear");
+    let spec = JobSpec { protection: Some(Protection::CbcsClearKey), ..job.spec.clone() };
+    let job = Job { spec, ..job };
+    assert_eq!(shown(&job).drm_encryption_key_info, DrmEncryptionKeyInfo::default(), "no key yet");
+    let sealed = master_key().seal("00112233445566778899aabbccddeeff", "content-key").unwrap();
+    let key = SealedContentKey { id: KeyId::from_bytes([0xa0; 16]), sealed, created_at: at(77) };
+    let info = shown(&after(&job, &Event::KeyGranted { key })).drm_encryption_key_info;
+    assert_eq!((info.key_id, info.key), ("a0".repeat(16), "*".repeat(32)));
+    assert_eq!((info.content_id, info.time_created), (job.id.to_string(), Some(at(77))));
 }
 
 #[test]

@@ -39,7 +39,7 @@ pub(crate) async fn settings(State(app): State<App>) -> Response {
     let settings = Settings {
         bucket: app.console.bucket.clone(),
         version: env!("CARGO_PKG_VERSION"),
-        features: Features { drm: false, events: true },
+        features: Features { drm: true, events: true },
     };
     ([(header::CACHE_CONTROL, "no-store")], Json(settings)).into_response()
 }

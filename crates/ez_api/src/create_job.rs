@@ -18,6 +18,7 @@ mod names;
 mod node;
 mod object;
 mod output;
+mod protection;
 mod refused;
 mod video;
 

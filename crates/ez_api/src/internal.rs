@@ -12,6 +12,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use ez_domain::content_key::ContentKey;
 use ez_domain::id::{Epoch, Incarnation, JobId, WorkerId};
 use ez_domain::lifecycle::RunState;
 use ez_domain::placement::Standing;
@@ -109,6 +110,9 @@ pub enum RunAction {
         spec: Box<JobSpec>,
         /// Checks a presented stream key without revealing it.
         stream_key: StreamKeyVerifier,
+        /// What the media is encrypted with, if the specification asks for protection.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        content_key: Option<ContentKey>,
     },
     /// Drain the uploads, end the playlists, report `exited`.
     Stop,
@@ -134,6 +138,8 @@ pub struct RunDescription {
     pub spec: JobSpec,
     /// Checks a presented stream key.
     pub stream_key: StreamKeyVerifier,
+    /// What the media is encrypted with, if the specification asks for protection.
+    pub content_key: Option<ContentKey>,
     /// Address that the RTMP listener binds.
     pub rtmp_bind: String,
     /// Port that the RTMP listener binds.

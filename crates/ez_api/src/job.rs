@@ -5,7 +5,7 @@
 //! is `0001-01-01T00:00:00Z`, as the original writes it.
 
 mod statistics;
-mod time;
+pub(crate) mod time;
 
 use ez_domain::id::{Epoch, JobId};
 use ez_domain::secret::Secret;

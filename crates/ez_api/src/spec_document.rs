@@ -6,7 +6,7 @@
 //! original's `Input`, `Detection` and `Api_test` are no part of what a job is and are
 //! not written.
 
-use ez_domain::spec::{AudioRendition, Delivery, JobSpec, VideoRendition};
+use ez_domain::spec::{AudioRendition, Delivery, JobSpec, Protection, VideoRendition};
 use serde::{Deserialize, Serialize, Serializer};
 
 /// `Spec` of a job.
@@ -41,7 +41,7 @@ pub struct OutputDocument {
     /// Seconds that a run waits for a lost publisher.
     #[serde(rename = "Reconnect_window")]
     pub reconnect_window: u32,
-    /// Content protection; unset.
+    /// Content protection.
     #[serde(rename = "Drm")]
     pub drm: DrmDocument,
     /// The origin.
@@ -58,13 +58,13 @@ pub struct OutputDocument {
 /// `Spec.Output.Drm`; all unset means that the channel is in clear.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DrmDocument {
-    /// Unset: 0.
+    /// Whether the key may not lie beside the media: always 0.
     #[serde(rename = "Disable_clear_key", with = "crate::flag")]
     pub disable_clear_key: bool,
-    /// Unset: empty.
+    /// `FairPlay`, or empty.
     #[serde(rename = "Protection_system")]
     pub protection_system: String,
-    /// Unset: empty.
+    /// `cbcs`, or empty.
     #[serde(rename = "Protection_scheme")]
     pub protection_scheme: String,
 }
@@ -136,10 +136,23 @@ impl From<&JobSpec> for SpecDocument {
                 low_latency_mode: spec.low_latency,
                 time_shift_buffer_depth: spec.window_seconds,
                 reconnect_window: spec.reconnect_seconds,
-                drm: DrmDocument::default(),
+                drm: DrmDocument::from(spec.protection),
                 s3_output: S3Document { bucket: spec.bucket.to_string() },
                 video_outputs: spec.video.iter().map(VideoDocument::from).collect(),
                 audio_outputs: spec.audio.iter().map(AudioDocument::from).collect(),
+            },
+        }
+    }
+}
+
+impl From<Option<Protection>> for DrmDocument {
+    fn from(protection: Option<Protection>) -> Self {
+        match protection {
+            None => Self::default(),
+            Some(Protection::CbcsClearKey) => Self {
+                disable_clear_key: false,
+                protection_system: "FairPlay".to_owned(),
+                protection_scheme: "cbcs".to_owned(),
             },
         }
     }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::content_key::SealedContentKey;
 use crate::fault::{Failure, Fault};
 use crate::id::{Epoch, Incarnation, JobId, WorkerId};
 use crate::spec::JobSpec;
@@ -13,7 +14,7 @@ pub const HISTORY_LENGTH: usize = 50;
 /// A job: what the user wants ([`Job::desired`]) and what is the case ([`Job::phase`]).
 ///
 /// Only users change `desired`, only [`crate::lifecycle::step`] changes `phase`. The record
-/// holds no secret in clear: the stream key is sealed by the edge that made it.
+/// holds no secret in clear: stream key and content key are sealed by the edges that brought them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
     /// Identity, also of the job's prefix in the bucket.
@@ -26,6 +27,9 @@ pub struct Job {
     pub cost_millicores: u32,
     /// The stream key, sealed, and its look-up index.
     pub credentials: Credentials,
+    /// The key that the media is encrypted with, once the key server gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_key: Option<SealedContentKey>,
     /// What the user wants.
     pub desired: Desired,
     /// Counts the user's commands; a command with an older number is void.
@@ -321,6 +325,7 @@ impl Job {
             warnings,
             cost_millicores,
             credentials,
+            content_key: None,
             desired: Desired::Running,
             generation: 1,
             admitted: 0,
@@ -350,6 +355,11 @@ impl Job {
     /// Whether a scheduler may place the job now or later.
     pub const fn is_queued(&self) -> bool {
         matches!(self.phase, Phase::Pending { .. }) && !self.is_in_outbox()
+    }
+
+    /// Whether the job is to be protected and has no key yet: until then nothing of it may run.
+    pub const fn lacks_key(&self) -> bool {
+        self.spec.protection.is_some() && self.content_key.is_none()
     }
 
     /// The reason of the present phase, in words for people.

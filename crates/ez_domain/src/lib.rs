@@ -6,6 +6,7 @@
 //! epochs and identifiers come in as arguments. That is what makes every rule testable
 //! in a table and usable from each binary.
 
+pub mod content_key;
 pub mod fault;
 pub mod id;
 pub mod job;

@@ -10,6 +10,7 @@
 //! - a run holds capacity exactly while its phase names it;
 //! - the epoch of a job never falls, and each run has a higher one than the run before;
 //! - a report or a lapsed lease that carries another epoch than the present run changes nothing;
+//! - a job that is to be protected has no run before it has its key;
 //! - a job that is to be stopped and whose worker is gone ends in `Stopped`, after a scheduler has
 //!   ended its playlists under an epoch of their own.
 
@@ -19,6 +20,7 @@ mod event;
 
 use serde::{Deserialize, Serialize};
 
+use crate::content_key::SealedContentKey;
 use crate::fault::{Failure, Fault};
 use crate::id::{Epoch, Incarnation, WorkerId};
 use crate::job::{DatedFailure, HISTORY_LENGTH, Ingest, Job, Phase, PhaseName, Transition};
@@ -61,6 +63,11 @@ pub enum Event {
     Unplaced {
         /// Why, in words for people.
         why: String,
+    },
+    /// The key server gave the content key.
+    KeyGranted {
+        /// The key, sealed.
+        key: SealedContentKey,
     },
     /// The worker tells how a run is.
     Reported {
@@ -200,6 +207,7 @@ pub fn step(job: &Job, event: &Event, now: Timestamp) -> Outcome {
         Event::Admitted { generation } => event::admitted::apply(job, *generation, now),
         Event::Placed { worker, incarnation } => event::placed::apply(job, *worker, *incarnation, now),
         Event::Unplaced { why } => event::unplaced::apply(job, why),
+        Event::KeyGranted { key } => event::key_granted::apply(job, key),
         Event::Reported { epoch, state } => event::reported::apply(job, *epoch, state, now),
         Event::LeaseLapsed { epoch } => event::lease_lapsed::apply(job, *epoch, now),
         Event::Tick => event::tick::apply(job, now),

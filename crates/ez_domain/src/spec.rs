@@ -33,6 +33,9 @@ pub struct JobSpec {
     pub window_seconds: u32,
     /// How long, in seconds, a run waits for a lost publisher in the same period (0-1800).
     pub reconnect_seconds: u32,
+    /// How the media is protected; `None` leaves it in clear.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protection: Option<Protection>,
     /// The bucket that serves as origin.
     pub bucket: BucketName,
     /// The video ladder, in the order of the request.
@@ -51,6 +54,16 @@ pub enum Delivery {
     Dash,
     /// Both, from the same segments.
     HlsAndDash,
+}
+
+/// How media is encrypted and how players come by the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Protection {
+    /// `cbcs` (ISO/IEC 23001-7 10.4), and the key lies beside the media, for whoever may read that.
+    ///
+    /// That is for tests of a protected delivery: it keeps out nobody who can read the playlists.
+    CbcsClearKey,
 }
 
 impl Delivery {

@@ -6,9 +6,11 @@
 
 mod boxes;
 mod codec;
+mod encryption;
 mod init;
 mod segment;
 
+pub use encryption::Encryption;
 pub use init::{InitSegment, Media};
 pub use segment::MediaSegment;
 

@@ -2,9 +2,8 @@
 //!
 //! The way through the crate: [`fmp4`] reads exact times out of the files that packager cut,
 //! [`timeline`] records them and decides what is in the window, [`hls`] and [`dash`] write
-//! that record down for players, [`packager`] takes from packager's own manifests the little
-//! that only packager knows, and [`watch`] is the strict client that our tests hold against
-//! every playlist we write.
+//! that record down for players, [`protection`] what they must know of an encryption, and
+//! [`watch`] is the strict client that our tests hold against every playlist we write.
 //!
 //! The crate is pure: no clock, no randomness, no input or output, no tasks. Time and bytes
 //! are arguments.
@@ -12,7 +11,7 @@
 pub mod dash;
 pub mod fmp4;
 pub mod hls;
-pub mod packager;
+pub mod protection;
 mod ticks;
 pub mod timeline;
 pub mod uri;

@@ -157,11 +157,13 @@ impl Timeline {
     pub fn uris(&self) -> impl Iterator<Item = String> {
         self.periods.iter().flat_map(|period| {
             let tracks = self.ladder.iter().zip(&period.tracks);
-            tracks.flat_map(|(rendition, track)| {
+            let key = period.is_encrypted().then(|| uri::content_key(period.id));
+            let media = tracks.flat_map(|(rendition, track)| {
                 let init = track.declared.then(|| uri::init(period.id, &rendition.name));
                 let media = track.entries.iter().filter(|entry| !entry.is_gap());
                 init.into_iter().chain(media.map(|entry| uri::segment(period.id, &rendition.name, entry.t)))
-            })
+            });
+            key.into_iter().chain(media)
         })
     }
 

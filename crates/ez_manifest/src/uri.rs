@@ -22,6 +22,11 @@ pub fn init(period: PeriodId, rendition: &str) -> String {
     format!("{period}/{rendition}/init.mp4")
 }
 
+/// The content key of a period, in clear-key mode.
+pub fn content_key(period: PeriodId) -> String {
+    format!("{period}/key.bin")
+}
+
 /// The media segment of a rendition that begins at decode time `t`.
 pub fn segment(period: PeriodId, rendition: &str, t: u64) -> String {
     format!("{period}/{rendition}/{t}.m4s")

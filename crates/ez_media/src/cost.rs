@@ -155,7 +155,7 @@ mod tests {
     use crate::samples;
 
     fn cost(spec: &JobSpec) -> Cost {
-        estimate(&Plan { spec, frame_rate: samples::rate(30, 1) })
+        estimate(&Plan { spec, frame_rate: samples::rate(30, 1), preroll_ms: 0 })
     }
 
     /// Measured: 720p30 source, rungs 360p, 480p and 720p, one AAC, ffmpeg alone.
@@ -207,7 +207,8 @@ mod tests {
         slower.video[0].preset = Preset::Medium;
         let mut larger = samples::ladder();
         larger.video[0].width = 1920;
-        let faster = estimate(&Plan { spec: &samples::ladder(), frame_rate: samples::rate(60, 1) });
+        let faster =
+            estimate(&Plan { spec: &samples::ladder(), frame_rate: samples::rate(60, 1), preroll_ms: 0 });
         assert!(cost(&slower).total_millicores() > base);
         assert!(cost(&larger).total_millicores() > base);
         assert!(faster.total_millicores() > base);

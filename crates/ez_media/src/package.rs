@@ -1,16 +1,16 @@
 //! Shaka packager's command line: FIFOs in, fragmented MP4 in the period's folder out.
 //!
-//! Packager only cuts and encrypts. Its own playlists and manifest are read by us for the
-//! key line and the content protection, and are never given to viewers: it starts them
-//! anew with each process. It runs in the period's folder and is given relative names.
+//! Packager only cuts and encrypts; what manifests say stands in the files that it cuts. It
+//! runs in the period's folder and is given relative names.
 //!
 //! Invariant: packager deletes no segment. The uploader does, once the store has it.
 
+pub mod decryption;
 mod encryption;
 
-use ez_domain::spec::{JobSpec, RenditionName};
+use ez_domain::spec::{JobSpec, Protection, RenditionName};
 
-pub use encryption::{ContentKey, Encryption};
+pub use encryption::key_flags;
 
 use crate::argv::Argv;
 use crate::feed::feeds;
@@ -23,8 +23,6 @@ pub struct Plan<'spec> {
     pub spec: &'spec JobSpec,
     /// How segments are divided.
     pub fragments: Fragments,
-    /// Content encryption; `None` leaves the media in clear.
-    pub encryption: Option<Encryption>,
 }
 
 /// How a segment is divided into movie fragments (`moof` + `mdat`).
@@ -59,8 +57,8 @@ pub fn argv(plan: &Plan<'_>) -> Argv {
     // Cuts at the first key frame at or after each multiple; ffmpeg puts one there in every rung.
     argv.push(format!("--segment_duration={}", plan.spec.segment_seconds));
     // Ours are rendered from the segments. Packager's own are written anew with each segment of each
-    // rendition, for nobody, unless its key lines are wanted or the mode demands an MPD.
-    if plan.encryption.is_some() || plan.fragments == Fragments::PerFrame {
+    // rendition, for nobody, unless the mode demands an MPD.
+    if plan.fragments == Fragments::PerFrame {
         argv.push("--hls_playlist_type=LIVE");
         argv.push(format!("--hls_master_playlist_output={}", local::PACKAGER_MULTIVARIANT));
         argv.push(format!("--mpd_output={}", local::PACKAGER_MANIFEST));
@@ -77,8 +75,9 @@ pub fn argv(plan: &Plan<'_>) -> Argv {
             argv.push("--utc_timings=urn:mpeg:dash:utc:direct:2014=1970-01-01T00:00:00Z");
         }
     }
-    if let Some(encryption) = &plan.encryption {
-        encryption.arguments(&mut argv);
+    match plan.spec.protection {
+        None => {}
+        Some(Protection::CbcsClearKey) => encryption::arguments(&mut argv),
     }
     argv
 }

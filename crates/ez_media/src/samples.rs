@@ -60,6 +60,7 @@ pub(crate) fn sample_job() -> JobSpec {
         low_latency: false,
         window_seconds: 120,
         reconnect_seconds: 60,
+        protection: None,
         bucket: BucketName::new("my-live-bucket").unwrap(),
         video: renditions,
         audio: vec![audio("audio128k", 128)],

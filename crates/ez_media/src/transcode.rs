@@ -9,7 +9,7 @@
 //! Invariants:
 //! * the contribution on stdin has a video and an audio track, both from time zero;
 //! * media time in every FIFO is ffmpeg's output time plus [`Plan::start_offset_ms`];
-//! * the same plan gives the same command line: settings never change between the periods
+//! * the encoders' settings depend on the job alone: they never change between the periods
 //!   of a job, since players keep the first initialisation segment.
 
 mod audio;
@@ -32,6 +32,9 @@ pub struct Plan<'spec> {
     pub spec: &'spec JobSpec,
     /// Rate of the renditions that follow the contribution, resolved once for the job's life.
     pub frame_rate: FrameRate,
+    /// How much of the contribution is left out at its start, in milliseconds: it is decoded and not
+    /// encoded, because the period before has shown it.
+    pub preroll_ms: u32,
 }
 
 /// Smallest start offset: the priming of AAC is 1024 samples at 48 kHz (21.3 ms), that of
@@ -154,6 +157,11 @@ fn output(argv: &mut Argv, plan: &Plan<'_>, feed: &Feed<'_>) {
     video::options(argv, plan, feed);
     audio::options(argv, feed);
 
+    if plan.preroll_ms > 0 {
+        // As an option of the output it decodes what comes before and cuts pictures and sound behind the
+        // filters; what is left begins at time zero.
+        argv.option("-ss", format_args!("{}ms", plan.preroll_ms));
+    }
     // One timeline for all feeds: see `Plan::start_offset_ms`.
     argv.option("-avoid_negative_ts", "disabled");
     argv.option("-output_ts_offset", format_args!("{}ms", plan.start_offset_ms()));

@@ -18,10 +18,11 @@ mod harness;
 #[path = "pipeline/output.rs"]
 mod output;
 
+use ez_domain::content_key::{ContentKey, KeyBytes, KeyId};
 use ez_domain::secret::Secret;
-use ez_domain::spec::{AudioCodec, JobSpec, Preset, VideoCodec};
+use ez_domain::spec::{AudioCodec, JobSpec, Preset, Protection, VideoCodec};
 use ez_domain::units::Bitrate;
-use ez_media::package::{ContentKey, Encryption, Fragments};
+use ez_media::package::Fragments;
 
 use harness::{Contribution, Run};
 
@@ -180,22 +181,38 @@ fn constant_quality_stays_below_its_cap() {
     }
 }
 
+/// What a period before has shown is decoded and not encoded again; the rest is cut as ever.
 #[test]
-fn encrypted_media_name_their_key_and_hold_no_clear_start() {
+fn a_preroll_is_left_out_of_every_rendition() {
     let spec = small_ladder();
-    let key = ContentKey { id: [0x11; 16], key: Secret::new([0xab; 16]) };
-    let run = Run::of(&spec, &Contribution { seconds: 4, ..Contribution::default() })
-        .encrypted(Encryption::new("key.bin").unwrap(), &key)
-        .start();
+    let run = Run::of(&spec, &Contribution::default()).after(2000).start();
     run.assert_went_well();
+    cuts::assert_every_two_seconds(&run, 6);
+    cuts::assert_sound_goes_with_pictures(&run);
+    // The control: with nothing left out there is so much more.
+    let whole = Run::of(&spec, &Contribution::default()).start();
+    let name = &spec.video[0].name;
+    assert_eq!(whole.segments(name).len(), run.segments(name).len() + 1);
+}
+
+#[test]
+fn protected_media_are_encrypted_from_the_first_sample() {
+    let spec = JobSpec { protection: Some(Protection::CbcsClearKey), ..small_ladder() };
+    let key = Secret::new(KeyBytes::from_bytes([0xab; 16]));
+    let key = ContentKey { id: KeyId::from_bytes([0x11; 16]), key };
+    let contribution = Contribution { seconds: 4, ..Contribution::default() };
+    let run = Run::of(&spec, &contribution).encrypted(&key).start();
+    run.assert_went_well();
+    let clear = Run::of(&small_ladder(), &contribution).start();
     for name in spec.rendition_names() {
-        let playlist = run.packager_playlist(name);
-        let key_line = playlist.lines().position(|line| {
-            line.starts_with("#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"key.bin\",IV=0x")
-                && line.contains("KEYFORMAT=\"identity\"")
-        });
-        let first_segment = playlist.lines().position(|line| line.starts_with("#EXTINF"));
-        assert!(key_line.is_some() && key_line < first_segment, "{playlist}");
-        assert!(!playlist.contains("DISCONTINUITY"), "{playlist}");
+        let boxes = |init: &[u8]| {
+            let has = |kind: &[u8]| init.windows(4).any(|four| four == kind);
+            (has(b"encv") || has(b"enca"), has(b"cbcs"), init.windows(16).any(|kid| kid == [0x11; 16]))
+        };
+        assert_eq!(boxes(&run.init_segment(name)), (true, true, true), "{name}");
+        assert_eq!(boxes(&clear.init_segment(name)), (false, false, false), "{name}");
+        for (time, segment) in run.segments(name) {
+            assert!(segment.windows(4).any(|kind| kind == b"senc"), "{name} {time} is in clear");
+        }
     }
 }

@@ -11,7 +11,9 @@
 //! - O3: after the store showed a higher epoch, nothing is written;
 //! - O4: a closed file leaves the disk only after the manifests that name it are stored, or when the
 //!   spool is full and it was given up;
-//! - O5: taking a message never waits for the store.
+//! - O5: taking a message never waits for the store;
+//! - O6: of a channel that is to be protected nothing is taken that is not encrypted with its key, and the
+//!   key of a period is stored before its media.
 //!
 //! Not here: which files there are (`worker_transcoder` drives packager), what playlists look like
 //! (`ez_manifest`), how requests are repeated (`ez_objects`).
@@ -33,6 +35,7 @@ mod upload;
 
 use std::sync::Arc;
 
+use ez_domain::content_key::{ContentKey, KeyId};
 use ez_domain::fault::{Failure, Fault};
 use ez_domain::id::{Epoch, JobId};
 use ez_domain::spec::JobSpec;
@@ -56,8 +59,18 @@ pub struct Settings {
     pub time_url: Option<String>,
     /// The clock that dates what is published.
     pub clock: RunClock,
+    /// The key that the media is encrypted with. Only a channel with protection has one, and nothing of
+    /// such a channel is published without it.
+    pub content_key: Option<ContentKey>,
     /// Most bytes of media that may wait on the worker's disk; `None` is ten minutes of the ladder.
     pub spool_bytes: Option<u64>,
+}
+
+impl Settings {
+    /// By which name players know the content key.
+    fn key_id(&self) -> Option<KeyId> {
+        self.content_key.as_ref().map(|key| key.id)
+    }
 }
 
 /// Why the origin gave up.

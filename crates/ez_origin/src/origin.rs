@@ -14,10 +14,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use ez_domain::fault::{Failure, Fault};
 use ez_manifest::timeline::{Expired, Left, PeriodId, Slot, Timeline};
 use ez_objects::dice::Dice;
-use ez_objects::{ObjectStore, health::Health};
+use ez_objects::{Body, ObjectStore, health::Health};
 use ez_service::latest::{Latest as _, LatestSeen as _};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
@@ -247,8 +248,12 @@ impl Origin {
         while self.uploads.len() < UPLOADS
             && let Some(what) = period.next_upload()
         {
-            let path = period.path(&what);
-            self.uploads.spawn(self.uploader.clone().run(path, id, what, self.dice.fork()));
+            let body = match (period.path(&what), &self.settings.content_key) {
+                (Some(path), _) => Body::File(path),
+                (None, Some(key)) => Body::Bytes(Bytes::copy_from_slice(key.key.expose().as_bytes())),
+                (None, None) => continue,
+            };
+            self.uploads.spawn(self.uploader.clone().run(body, id, what, self.dice.fork()));
         }
     }
 

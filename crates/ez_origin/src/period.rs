@@ -5,13 +5,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use ez_domain::content_key::KeyId;
 use ez_domain::spec::{JobSpec, RenditionName};
 use ez_manifest::fmp4::{InitSegment, Media, MediaSegment};
 use ez_manifest::timeline::{PeriodId, Segment, Timeline, TrackInfo};
+use ez_manifest::{protection, uri};
 
 use crate::file::{ClosedFile, FileKind};
 use crate::slots::Slots;
 use crate::spool::{PeriodFolder, Record};
+
+/// The one encryption scheme that is offered.
+const SCHEME: &str = "cbcs";
 
 /// One period: its files on disk, and what the store has of them.
 #[derive(Debug)]
@@ -25,6 +30,8 @@ pub(crate) struct Period {
     pub(crate) has_ended: bool,
     /// The version of the timeline that names it must be stored before anything is uploaded.
     pub(crate) opened_in: Option<u64>,
+    /// What its media must be encrypted with, and how far that key is on its way; `None` for media in clear.
+    key: Option<(KeyId, Upload)>,
     inits: HashMap<RenditionName, Init>,
     names: Vec<RenditionName>,
 }
@@ -32,13 +39,14 @@ pub(crate) struct Period {
 #[derive(Debug)]
 struct Init {
     segment: InitSegment,
-    state: InitState,
+    state: Upload,
 }
 
+/// How far something is on its way to the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum InitState {
-    Closed,
-    Uploading,
+enum Upload {
+    Waiting,
+    UnderWay,
     Stored,
 }
 
@@ -49,17 +57,27 @@ pub(crate) enum Taken {
     Waits,
     /// It was here before, or its time has passed.
     Superfluous,
+    /// It is not encrypted as the channel's media must be; why.
+    Exposed(&'static str),
 }
 
 /// What to upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum What {
+    Key,
     Init(RenditionName),
     Segment(RenditionName, Segment),
 }
 
 impl Period {
-    pub(crate) fn new(local: Option<u32>, record: Record, folder: PeriodFolder, spec: &JobSpec) -> Self {
+    /// `key` names what the media must be encrypted with.
+    pub(crate) fn new(
+        local: Option<u32>,
+        record: Record,
+        folder: PeriodFolder,
+        spec: &JobSpec,
+        key: Option<KeyId>,
+    ) -> Self {
         // Audio first, then from the smallest picture up: what viewers miss least waits longest.
         let mut video: Vec<_> = spec.video.iter().collect();
         video.sort_by_key(|rendition| rendition.max_bitrate.bps());
@@ -72,6 +90,7 @@ impl Period {
             slots: Slots::new(audio.chain(video)),
             has_ended: false,
             opened_in: None,
+            key: key.map(|key| (key, Upload::Waiting)),
             inits: HashMap::new(),
             names: spec.rendition_names().cloned().collect(),
         }
@@ -98,8 +117,11 @@ impl Period {
         match file.kind {
             FileKind::Init => {
                 let segment = InitSegment::read(&bytes).context("read the init segment")?;
+                if let Some(why) = self.exposes(&segment) {
+                    return Ok(Taken::Exposed(why));
+                }
                 self.keep(file, self.folder.init(rendition)).await?;
-                self.inits.insert(rendition.clone(), Init { segment, state: InitState::Closed });
+                self.inits.insert(rendition.clone(), Init { segment, state: Upload::Waiting });
             }
             FileKind::Segment { .. } => {
                 let init = self.inits.get(rendition).context("its init segment has not been seen")?;
@@ -112,6 +134,18 @@ impl Period {
             }
         }
         Ok(Taken::Waits)
+    }
+
+    /// Why media behind this init segment must not be published, if so.
+    fn exposes(&self, init: &InitSegment) -> Option<&'static str> {
+        let wanted = self.key.as_ref().map(|(key, _)| key.as_bytes());
+        match (wanted, &init.encryption) {
+            (None, None) => None,
+            (Some(key), Some(found)) if found.key_id == *key && found.scheme == SCHEME => None,
+            (Some(_), None) => Some("packager left media in clear that is to be protected"),
+            (Some(_), Some(_)) => Some("packager encrypted media otherwise than it was told"),
+            (None, Some(_)) => Some("packager encrypted media that is to be in clear"),
+        }
     }
 
     async fn keep(&self, file: &ClosedFile, to: PathBuf) -> Result<()> {
@@ -135,18 +169,26 @@ impl Period {
         }
     }
 
-    /// What to upload next, now marked as on its way: init segments before everything else.
+    /// What to upload next, now marked as on its way: the key, then init segments, then everything else.
     pub(crate) fn next_upload(&mut self) -> Option<What> {
+        match &mut self.key {
+            Some((_, Upload::UnderWay)) => return None,
+            Some((_, state @ Upload::Waiting)) => {
+                *state = Upload::UnderWay;
+                return Some(What::Key);
+            }
+            None | Some((_, Upload::Stored)) => {}
+        }
         for name in &self.names {
-            if let Some(init) = self.inits.get_mut(name).filter(|init| init.state == InitState::Closed) {
-                init.state = InitState::Uploading;
+            if let Some(init) = self.inits.get_mut(name).filter(|init| init.state == Upload::Waiting) {
+                init.state = Upload::UnderWay;
                 return Some(What::Init(name.clone()));
             }
         }
         // A segment whose init segment is not stored would be unplayable.
         let inits = &self.inits;
         let is_open = |name: &str| {
-            inits.iter().any(|(known, init)| known.as_str() == name && init.state == InitState::Stored)
+            inits.iter().any(|(known, init)| known.as_str() == name && init.state == Upload::Stored)
         };
         let (name, segment) = self.slots.next_upload(is_open)?;
         let rendition = self.names.iter().find(|known| known.as_str() == name)?;
@@ -156,7 +198,7 @@ impl Period {
     /// Whether an upload is still waited for.
     pub(crate) fn wants(&self, what: &What) -> bool {
         match what {
-            What::Init(_) => true,
+            What::Key | What::Init(_) => true,
             What::Segment(rendition, segment) => self.slots.is_waiting(rendition.as_str(), segment.t),
         }
     }
@@ -164,10 +206,17 @@ impl Period {
     /// The store has acknowledged an upload; answers the track that can be declared now.
     pub(crate) fn stored(&mut self, what: &What) -> Option<TrackInfo> {
         match what {
+            What::Key => {
+                if let Some((_, state)) = &mut self.key {
+                    *state = Upload::Stored;
+                }
+                None
+            }
             What::Init(rendition) => {
+                let id = self.record.id?;
                 let init = self.inits.get_mut(rendition)?;
-                init.state = InitState::Stored;
-                Some(track(&init.segment))
+                init.state = Upload::Stored;
+                Some(track(&init.segment, id))
             }
             What::Segment(rendition, segment) => {
                 self.slots.stored(rendition.as_str(), segment.t);
@@ -176,11 +225,12 @@ impl Period {
         }
     }
 
-    /// The local file of an upload.
-    pub(crate) fn path(&self, what: &What) -> PathBuf {
+    /// The local file of an upload; the key has none.
+    pub(crate) fn path(&self, what: &What) -> Option<PathBuf> {
         match what {
-            What::Init(rendition) => self.folder.init(rendition),
-            What::Segment(rendition, segment) => self.folder.segment(rendition, segment.t),
+            What::Key => None,
+            What::Init(rendition) => Some(self.folder.init(rendition)),
+            What::Segment(rendition, segment) => Some(self.folder.segment(rendition, segment.t)),
         }
     }
 
@@ -206,7 +256,7 @@ impl Period {
     }
 }
 
-fn track(init: &InitSegment) -> TrackInfo {
+fn track(init: &InitSegment, period: PeriodId) -> TrackInfo {
     let audio = match init.media {
         Media::Audio { sample_rate, channels } => Some((sample_rate, channels)),
         Media::Video { .. } => None,
@@ -215,7 +265,14 @@ fn track(init: &InitSegment) -> TrackInfo {
         timescale: init.timescale,
         codec: init.codec.clone(),
         audio,
-        keys: Vec::new(),
-        protection: None,
+        keys: init
+            .encryption
+            .iter()
+            .filter_map(|encryption| {
+                // As a media playlist reaches it, one folder deep.
+                protection::key_line(encryption, &format!("../{}", uri::content_key(period)))
+            })
+            .collect(),
+        protection: init.encryption.as_ref().map(protection::content_protection),
     }
 }

@@ -1,6 +1,5 @@
 //! Uploads of init segments and segments: immutable names, tried until they are stored.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use ez_domain::id::Epoch;
@@ -32,10 +31,11 @@ pub(crate) struct Uploaded {
 }
 
 impl Uploader {
-    /// Uploads one file. It is read when it is sent, so that waiting costs no memory.
-    pub(crate) async fn run(self, path: PathBuf, period: PeriodId, what: What, mut dice: Dice) -> Uploaded {
+    /// Uploads one thing. A file is read when it is sent, so that waiting costs no memory.
+    pub(crate) async fn run(self, body: Body, period: PeriodId, what: What, mut dice: Dice) -> Uploaded {
         let name = PeriodName { epoch: Epoch::new(period.epoch), number: period.number };
         let object = match &what {
+            What::Key => self.objects.content_key(name),
             What::Init(rendition) => self.objects.init(name, rendition),
             What::Segment(rendition, segment) => self.objects.segment(name, rendition, segment.t),
         };
@@ -45,7 +45,6 @@ impl Uploader {
             epoch: self.epoch,
             conditional: true,
         };
-        let body = Body::File(path);
         let mut refusals = Refusals::new(self.policy, dice.fork());
         let result = loop {
             let store = self.store.as_ref();

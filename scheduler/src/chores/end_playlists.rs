@@ -21,12 +21,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Ends them under `epoch`. Two schedulers may do it at once: the second finds them ended.
 pub(super) async fn end(running: &Running, job: &Job, epoch: Epoch) -> Result<Progress, ChoreError> {
     let bucket = running.app.buckets.open(&job.spec.bucket).await;
+    // Only playlists are written, so no key is needed.
     let settings = Settings {
         job: job.id,
         epoch,
         spec: Arc::new(job.spec.clone()),
         time_url: None,
         clock: RunClock::start(),
+        content_key: None,
         spool_bytes: None,
     };
     let ended = timeout(PATIENCE, end_channel(&settings, &bucket)).await;

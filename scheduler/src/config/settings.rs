@@ -15,6 +15,7 @@ use reqwest::Url;
 use super::{Config, S3};
 use crate::app::{App, Timing};
 use crate::buckets::S3Buckets;
+use crate::key_source::{KeyServer, KeySource, NoKeyServer};
 
 /// A checked configuration.
 #[derive(Debug)]
@@ -29,6 +30,7 @@ pub struct Settings {
     s3: s3::Config,
     master_key: MasterKey,
     service_token: Option<Secret<String>>,
+    key_server: Option<(Url, Secret<String>)>,
     policy: Policy,
 }
 
@@ -80,6 +82,14 @@ pub enum ConfigFault {
         /// Which file.
         path: PathBuf,
     },
+    /// An address of a key server that is none.
+    #[error("Drm_key_server_url is {0:?}: give an http or https URL, such as http://127.0.0.1:5080/keys/")]
+    KeyServerUrl(String),
+    /// A key server, and nothing to prove oneself with.
+    #[error(
+        "Drm_key_server_url needs a service token: give Service_token_file (or EZ_SERVICE_TOKEN), the key server's own"
+    )]
+    KeyServerWithoutToken,
     /// No master key.
     #[error(
         "no master key is configured: give the API's own one by Master_key_file or EZ_MASTER_KEY \
@@ -135,6 +145,7 @@ impl Config {
         if service_token.is_none() && !is_loopback(&self.server_hostname) {
             return Err(ConfigFault::OpenWithoutToken(self.server_hostname));
         }
+        let key_server = key_server(&self.drm_key_server_url, service_token.as_ref())?;
         let master_key =
             secret("Master_key", self.master_key, &self.master_key_file)?.ok_or(ConfigFault::NoMasterKey)?;
         let master_key = MasterKey::from_hex(master_key.expose()).map_err(ConfigFault::MasterKey)?;
@@ -148,6 +159,7 @@ impl Config {
             s3: self.s3.access()?,
             master_key,
             service_token,
+            key_server,
             policy: Policy { fill_percent },
         })
     }
@@ -159,7 +171,14 @@ impl Settings {
     /// # Errors
     /// When an address cannot be read.
     pub fn connect(self) -> anyhow::Result<App> {
+        let keys: Arc<dyn KeySource> = match self.key_server {
+            None => Arc::new(NoKeyServer),
+            Some((url, token)) => {
+                Arc::new(KeyServer::new(url, token).context("prepare the client of the key server")?)
+            }
+        };
         Ok(App {
+            keys,
             store: Arc::new(RedisStore::connect(&self.store).context("prepare the state store")?),
             queue: match self.sqs {
                 Some(sqs) => Arc::new(SqsQueue::new(sqs)),
@@ -192,6 +211,19 @@ impl S3 {
             ..s3::Config::new(String::new())
         })
     }
+}
+
+fn key_server(
+    url: &str,
+    token: Option<&Secret<String>>,
+) -> Result<Option<(Url, Secret<String>)>, ConfigFault> {
+    if url.is_empty() {
+        return Ok(None);
+    }
+    let parsed = Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    let parsed = parsed.ok_or_else(|| ConfigFault::KeyServerUrl(url.to_owned()))?;
+    let token = token.ok_or(ConfigFault::KeyServerWithoutToken)?;
+    Ok(Some((parsed, token.clone())))
 }
 
 fn port(key: &'static str, text: &str) -> Result<u16, ConfigFault> {

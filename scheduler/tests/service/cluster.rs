@@ -21,6 +21,7 @@ use ez_store::{Applied, CommitGuard, MasterKey, RedisStore, Store as _, Stored, 
 use ez_testkit::redis::RedisServer;
 use ez_testkit::wait::eventually;
 use scheduler::buckets::Buckets;
+use scheduler::key_source::NoKeyServer;
 use scheduler::{App, Timing};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -99,6 +100,7 @@ impl Cluster {
             store: Arc::new(self.store.clone()),
             queue: Arc::clone(&self.queue) as _,
             buckets: Arc::clone(&self.buckets) as _,
+            keys: Arc::new(NoKeyServer),
             master_key: Arc::clone(&self.master_key),
             service_token: Some(Secret::new(TOKEN.to_owned())),
             policy: Policy::default(),
@@ -199,6 +201,7 @@ pub(crate) fn spec() -> JobSpec {
         low_latency: false,
         window_seconds: 60,
         reconnect_seconds: 60,
+        protection: None,
         bucket: BucketName::new("media-of-the-test").unwrap(),
         video: Vec::new(),
         audio: Vec::new(),

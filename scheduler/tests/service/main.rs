@@ -11,6 +11,8 @@ mod finishing;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod keys;
+#[cfg(test)]
 mod leases;
 #[cfg(test)]
 mod metrics;

@@ -63,7 +63,7 @@ pub(super) async fn floor(flv: &Path, job: &Value) -> Result<Cost> {
 
 fn script(spec: &JobSpec) -> Result<String> {
     let frame_rate = FrameRate::new(30, 1).context("30 is a frame rate")?;
-    let packaging = package::Plan { spec, fragments: package::Fragments::Whole, encryption: None };
+    let packaging = package::Plan { spec, fragments: package::Fragments::Whole };
     let layout = OutputLayout::new(spec);
     let mut script = String::from("set -eu\n");
     for folder in layout.folders() {
@@ -79,7 +79,7 @@ fn script(spec: &JobSpec) -> Result<String> {
         Ok(std::iter::once(program).chain(words).collect::<Vec<_>>().join(" "))
     };
     let _ = writeln!(script, "{} </dev/null &", line(Tool::Packager, package::argv(&packaging).as_slice())?);
-    let transcoding = transcode::Plan { spec, frame_rate };
+    let transcoding = transcode::Plan { spec, frame_rate, preroll_ms: 0 };
     let _ = writeln!(script, "{}", line(Tool::Ffmpeg, transcode::argv(&transcoding).as_slice())?);
     script.push_str("wait\n");
     Ok(script)

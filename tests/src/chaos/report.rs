@@ -9,8 +9,8 @@ use super::round::Outcome;
 /// One line a fault: rounds, waits, frames, violations.
 pub fn table(outcomes: &[Outcome]) -> String {
     let mut text = String::from(
-        "| fault | rounds | longest wait for a segment: median | p95 | worst | frames lost | of them in flight | violations |\n\
-         |---|---|---|---|---|---|---|---|\n",
+        "| fault | rounds | longest wait for a segment: median | p95 | worst | frames lost | of them in flight | doubled | violations |\n\
+         |---|---|---|---|---|---|---|---|---|\n",
     );
     for fault in Fault::ALL {
         let of: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.fault == fault).collect();
@@ -23,10 +23,11 @@ pub fn table(outcomes: &[Outcome]) -> String {
         let shown = |wait: Option<Duration>| format!("{:.2} s", wait.unwrap_or_default().as_secs_f64());
         let lost: usize = of.iter().map(|outcome| outcome.frames_lost).sum();
         let in_flight: usize = of.iter().map(|outcome| outcome.in_flight).sum();
+        let doubled: usize = of.iter().map(|outcome| outcome.frames_doubled).sum();
         let violations: usize = of.iter().map(|outcome| outcome.violations.len()).sum();
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {} | {lost} | {in_flight} | {violations} |",
+            "| {} | {} | {} | {} | {} | {lost} | {in_flight} | {doubled} | {violations} |",
             fault.name(),
             of.len(),
             shown(at(50)),

@@ -29,6 +29,8 @@ pub struct Outcome {
     pub frames_lost: usize,
     /// Of those, frames that were on their way when their process died.
     pub in_flight: usize,
+    /// Frames that came again after later ones.
+    pub frames_doubled: usize,
     /// The numbers of the lost frames, as ranges.
     pub missing: Vec<(u16, u16)>,
     /// How much later than before the fault segments come in the end.
@@ -54,6 +56,10 @@ impl Outcome {
                 self.frames_lost, self.in_flight, self.missing
             ));
         }
+        // A still that bridges a crash may be of the picture before the last.
+        if self.frames_doubled > usize::from(self.fault == Fault::TranscoderKilled) {
+            found.push(format!("{} frames came again after later ones", self.frames_doubled));
+        }
         if self.fault.keeps_the_pace() && self.lag_grown_ms > LAG_MAY_GROW_MS {
             found.push(format!("segments come {} ms later than before", self.lag_grown_ms));
         }
@@ -70,8 +76,8 @@ impl fmt::Display for Outcome {
         let wait = self.longest_wait.as_secs_f64();
         write!(
             out,
-            "longest wait {wait:.2} s, lag grown by {} ms, {} frames lost ({} in flight)",
-            self.lag_grown_ms, self.frames_lost, self.in_flight
+            "longest wait {wait:.2} s, lag grown by {} ms, {} frames lost ({} in flight), {} doubled",
+            self.lag_grown_ms, self.frames_lost, self.in_flight, self.frames_doubled
         )?;
         if !self.counts() {
             write!(out, ", not counted: {}", self.machine)?;
@@ -111,7 +117,9 @@ pub async fn run(session: &mut Session, fault: Fault) -> Result<Outcome> {
     let lag = |after, up_to| session.viewer.least_lag_ms(after, up_to).context("segments without a date");
     let lag_grown_ms = lag(last + behind - BESIDE, last + behind)? - lag(before, hit_at)?;
     let sent = usize::try_from((hit - began).as_millis() * 30 / 1000).unwrap_or(usize::MAX);
-    let numbers = numbers(session, before, FRAMES).await?;
+    let shown = shown(session, before, FRAMES).await?;
+    let frames_doubled = doubled(&shown);
+    let numbers: BTreeSet<u16> = shown.into_iter().collect();
     let (frames_lost, in_flight) = lost(fault, &numbers, sent);
     let missing = holes(&numbers);
     let violations = session.viewer.violations().split_off(broken_before);
@@ -121,6 +129,7 @@ pub async fn run(session: &mut Session, fault: Fault) -> Result<Outcome> {
         longest_wait,
         frames_lost,
         in_flight,
+        frames_doubled,
         missing,
         lag_grown_ms,
         violations,
@@ -131,6 +140,11 @@ pub async fn run(session: &mut Session, fault: Fault) -> Result<Outcome> {
 /// Every frame number that a viewer of the first rendition got after segment `before`, from the start
 /// of a publisher that sends `frames` on.
 pub(super) async fn numbers(session: &Session, before: u64, frames: u16) -> Result<BTreeSet<u16>> {
+    Ok(shown(session, before, frames).await?.into_iter().collect())
+}
+
+/// As [`numbers`], in the order in which they are shown.
+async fn shown(session: &Session, before: u64, frames: u16) -> Result<Vec<u16>> {
     let mut found = Vec::new();
     for period in session.viewer.media_after(before) {
         let decoded = read_frames(&Media::bytes(&period)?).await?;
@@ -139,6 +153,23 @@ pub(super) async fn numbers(session: &Session, before: u64, frames: u16) -> Resu
     }
     // Until this round's publisher came, the last picture of the round before stood.
     Ok(found.into_iter().skip_while(|number| *number > frames / 2).collect())
+}
+
+/// How many frames come after a later one of the same publisher, whose numbers only grow. One that stands
+/// counts once.
+fn doubled(shown: &[u16]) -> usize {
+    let mut highest = [None; 2];
+    let mut doubled = 0;
+    let mut last = None;
+    for number in shown {
+        if last.replace(number) == Some(number) {
+            continue;
+        }
+        let highest = &mut highest[usize::from(*number >= RETURNED)];
+        doubled += usize::from(highest.is_some_and(|before| number < before));
+        *highest = (*highest).max(Some(number));
+    }
+    doubled
 }
 
 /// Ranges of numbers between 0 and the highest that nobody got.
@@ -192,6 +223,12 @@ mod tests {
             all.iter().copied().filter(|number| !(100..103).contains(number)).collect();
         assert_eq!(lost(Fault::FfmpegKilled, &holed, 0), (3, 0));
         assert_eq!(holes(&holed), [(100, 102)]);
+        let again: Vec<u16> = (0..50).chain(40..90).chain(RETURNED..RETURNED + 9).collect();
+        assert_eq!(
+            (doubled(&again), doubled(&[0, 1, 1, 2, RETURNED])),
+            (9, 0),
+            "what only stands is not doubled"
+        );
         let returned: BTreeSet<u16> = (0..200).chain(RETURNED..RETURNED + 240).collect();
         assert_eq!(lost(Fault::PublisherLeaves, &returned, 200), (0, 0));
         assert_eq!(lost(Fault::TranscoderKilled, &returned, 230), (30, 30));

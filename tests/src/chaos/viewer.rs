@@ -21,6 +21,9 @@ const VIDEO_ALIGNMENT_MS: i64 = 1;
 const AUDIO_DATE_US: i64 = 5_000;
 /// Audio is cut at frames of its own, of 21 ms: at most two of them from the pictures.
 const AUDIO_ALIGNMENT_MS: i64 = 50;
+/// How long renditions may begin or end apart: as long as the writes of all their playlists may take on a
+/// store that is slow or fails, and a period may have a piece of audio more until the next one begins.
+const UNEVEN: Duration = Duration::from_secs(30);
 
 /// A segment that the viewer fetched.
 #[derive(Debug, Clone)]
@@ -174,6 +177,7 @@ impl Poller {
         let mut watches: Vec<Watch> = self.renditions.iter().map(RenditionUrl::watch).collect();
         let mut interval = tokio::time::interval(POLL);
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut even_at = Instant::now();
         loop {
             interval.tick().await;
             for (rendition, watch) in self.renditions.iter().zip(&mut watches) {
@@ -188,16 +192,28 @@ impl Poller {
                 let playlist = watch.playlists().last()?;
                 Some(Listed { rendition: &rendition.name, is_audio: rendition.is_audio, playlist })
             });
-            let (mut beside, video): (Vec<_>, Vec<_>) = newest.partition(|listed| listed.is_audio);
-            beside.extend(video.first());
-            beside.reverse();
-            let apart = compare(&video, VIDEO_ALIGNMENT_MS);
-            for violation in apart.into_iter().chain(compare(&beside, AUDIO_ALIGNMENT_MS)) {
-                // Polled one after the other, a rendition may be one write ahead.
-                if !is_of_the_edge(&violation.to_string(), &watches) {
-                    self.complain(violation.to_string());
-                }
+            let newest: Vec<_> = newest.collect();
+            let now = Instant::now();
+            if lock(&self.seen).is_store_away {
+                even_at = now;
+            } else if are_of_one_write(&newest) {
+                even_at = now;
+                self.compare(&newest);
+            } else if now - even_at > UNEVEN {
+                self.complain(format!("the renditions begin or end apart for {UNEVEN:?}"));
             }
+        }
+    }
+
+    /// Holds playlists that were written together against each other.
+    fn compare(&self, listed: &[Listed<'_>]) {
+        let (mut beside, video): (Vec<_>, Vec<_>) =
+            listed.iter().copied().partition(|listed| listed.is_audio);
+        beside.extend(video.first());
+        beside.reverse();
+        let apart = compare(&video, VIDEO_ALIGNMENT_MS);
+        for violation in apart.into_iter().chain(compare(&beside, AUDIO_ALIGNMENT_MS)) {
+            self.complain(violation.to_string());
         }
     }
 
@@ -268,15 +284,21 @@ impl Poller {
     }
 }
 
-/// Whether a complaint about neighbours is about a segment that the other rendition's poll, made
-/// earlier in the same round, could not have named yet.
-fn is_of_the_edge(violation: &str, watches: &[Watch]) -> bool {
-    let newest: Vec<u64> = watches
+/// Whether all playlists begin and end at the same time: polled one after the other, some may be one write
+/// ahead of the others, at either end.
+fn are_of_one_write(listed: &[Listed<'_>]) -> bool {
+    let edges: Vec<_> = listed
         .iter()
-        .filter_map(|watch| Some(watch.playlists().last()?.segments.last()?.sequence))
+        .map(|listed| {
+            let begins = listed.playlist.begins_ms();
+            (begins.first().copied().flatten(), begins.last().copied().flatten())
+        })
         .collect();
-    let is_uneven = newest.iter().min() != newest.iter().max();
-    is_uneven && newest.iter().any(|number| violation.contains(&format!("number {number} ")))
+    let is_near = |one: Option<i64>, other: Option<i64>| match (one, other) {
+        (Some(one), Some(other)) => one.abs_diff(other) <= AUDIO_ALIGNMENT_MS.unsigned_abs(),
+        _ => one == other,
+    };
+    edges.windows(2).all(|pair| matches!(pair, [one, two] if is_near(one.0, two.0) && is_near(one.1, two.1)))
 }
 
 #[expect(clippy::disallowed_methods, reason = "EXT-X-PROGRAM-DATE-TIME is compared with the wall clock")]
@@ -306,21 +328,30 @@ fn lock(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
 mod tests {
     use super::*;
 
+    fn playlist(first: i64, count: i64) -> Watch {
+        let mut text = format!(
+            "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:{first}\n\
+             #EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:{:02}.000Z\n",
+            first * 2
+        );
+        for number in first..first + count {
+            text.push_str(&format!("#EXTINF:2.00000,\n{number}.m4s\n"));
+        }
+        let mut watch = Watch::new();
+        watch.observe(&text);
+        watch
+    }
+
     #[test]
     fn playlists_that_were_polled_apart_are_told_from_bad_ones() {
-        let playlist = |last: u64| {
-            let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:2\n");
-            for number in 0..=last {
-                text.push_str(&format!("#EXTINF:2.00000,\n{number}.m4s\n"));
-            }
-            let mut watch = Watch::new();
-            watch.observe(&text);
-            watch
-        };
-        let even = [playlist(3), playlist(3)];
-        let uneven = [playlist(3), playlist(4)];
-        assert!(is_of_the_edge("`a` number 4 at 8000 ms has nothing beside it", &uneven));
-        assert!(!is_of_the_edge("`a` number 2 at 4000 ms has nothing beside it", &uneven));
-        assert!(!is_of_the_edge("`a` number 3 at 6000 ms has nothing beside it", &even));
+        fn listed<'a>(rendition: &'a str, watch: &'a Watch) -> Listed<'a> {
+            Listed { rendition, is_audio: false, playlist: watch.playlists().last().unwrap() }
+        }
+        let of_one_write =
+            |one: &Watch, two: &Watch| are_of_one_write(&[listed("low", one), listed("high", two)]);
+        assert!(of_one_write(&playlist(3, 4), &playlist(3, 4)));
+        assert!(!of_one_write(&playlist(3, 4), &playlist(3, 5)), "a segment came");
+        assert!(!of_one_write(&playlist(3, 4), &playlist(4, 3)), "a segment left the window");
+        assert!(!of_one_write(&playlist(3, 4), &playlist(4, 4)), "both");
     }
 }

@@ -126,6 +126,7 @@ impl Launcher {
             epoch: id.epoch,
             spec: plan.spec.clone(),
             stream_key: plan.stream_key.clone(),
+            content_key: plan.content_key.clone(),
             rtmp_bind: self.rtmp_bind.clone(),
             rtmp_port: port,
             public_host: self.public_host.clone(),

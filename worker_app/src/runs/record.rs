@@ -1,11 +1,12 @@
 //! What the next `worker_app` on this folder must know about a run: `worker.json` in its folder.
 //!
-//! It holds no key of the store and no stream key, only the verifier; a process is named by its
+//! It holds no key of the store, no content key and no stream key, only the verifier; a process is named by its
 //! identity *and* its start time, because process identities are given out again.
 
 use std::path::Path;
 
 use ez_api::internal::StreamKeyVerifier;
+use ez_domain::content_key::ContentKey;
 use ez_domain::spec::JobSpec;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,16 @@ const NAME: &str = "worker.json";
 pub(super) struct Plan {
     pub(super) spec: JobSpec,
     pub(super) stream_key: StreamKeyVerifier,
+    /// Never on the disk: a plan that was read from there learns it from the scheduler's next answer.
+    #[serde(skip)]
+    pub(super) content_key: Option<ContentKey>,
+}
+
+impl Plan {
+    /// Whether a run can be started by it: what is to be protected needs its key.
+    pub(super) const fn is_whole(&self) -> bool {
+        self.spec.protection.is_none() || self.content_key.is_some()
+    }
 }
 
 /// One run as it is kept on disk.

@@ -141,7 +141,11 @@ pub(crate) fn new_job() -> JobId {
 
 pub(crate) fn run(job: JobId, epoch: u64) -> RunOrder {
     let stream_key = StreamKeyVerifier { salt: "salt".into(), sha256: KEY_HASH.into() };
-    RunOrder { job, epoch: Epoch::new(epoch), action: RunAction::Run { spec: Box::new(spec()), stream_key } }
+    RunOrder {
+        job,
+        epoch: Epoch::new(epoch),
+        action: RunAction::Run { spec: Box::new(spec()), stream_key, content_key: None },
+    }
 }
 
 pub(crate) fn stop(order: &RunOrder) -> RunOrder {

@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::watcher::Watcher;
-use super::{Broken, Event, Setup, feed, fifo, lines};
+use super::{Broken, Event, Setup, feed, fifo, key, lines};
 
 /// Between two looks for files that the kernel did not report.
 const RESCAN: Duration = Duration::from_secs(2);
@@ -43,12 +43,15 @@ pub(super) struct Children {
 impl Children {
     /// Packager first: it waits for media, ffmpeg waits for nobody.
     pub(super) async fn start(setup: &Setup) -> Result<Self> {
-        let packaging =
-            package::Plan { spec: &setup.spec, fragments: package::Fragments::Whole, encryption: None };
+        let packaging = package::Plan { spec: &setup.spec, fragments: package::Fragments::Whole };
         let packager = child::spawn(spec(setup, Source::Packager, package::argv(&packaging).into_vec()))
             .await
             .context("start packager")?;
-        let transcoding = transcode::Plan { spec: &setup.spec, frame_rate: setup.frame_rate };
+        let transcoding = transcode::Plan {
+            spec: &setup.spec,
+            frame_rate: setup.frame_rate,
+            preroll_ms: u32::try_from(setup.preroll.as_millis()).unwrap_or(0),
+        };
         let ffmpeg = child::spawn(spec(setup, Source::Ffmpeg, transcode::argv(&transcoding).into_vec()))
             .await
             .context("start ffmpeg")?;
@@ -83,6 +86,7 @@ pub(super) struct Supervision {
     pub(super) setup: Setup,
     pub(super) layout: OutputLayout,
     pub(super) fifo: fifo::Held,
+    pub(super) key: Option<key::Handed>,
     pub(super) kill: CancellationToken,
     pub(super) finishing: watch::Receiver<bool>,
 }
@@ -271,8 +275,14 @@ impl Supervision {
         }
     }
 
-    async fn tell(&self, events: &mpsc::Sender<(u32, Event)>, files: impl IntoIterator<Item = ClosedFile>) {
+    async fn tell(
+        &mut self,
+        events: &mpsc::Sender<(u32, Event)>,
+        files: impl IntoIterator<Item = ClosedFile>,
+    ) {
         for file in files {
+            // Packager has read its flags.
+            self.key = None;
             drop(events.send((self.setup.local, Event::Closed(file))).await);
         }
     }

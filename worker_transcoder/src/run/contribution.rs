@@ -45,7 +45,7 @@ impl Run {
                 }
                 if tag.kind != flv::Kind::Script
                     && self.period.is_none()
-                    && let Err(failure) = self.open_period().await
+                    && let Err(failure) = self.open_period(Duration::ZERO).await
                 {
                     self.give_up(failure).await;
                     return None;
@@ -73,7 +73,7 @@ impl Run {
         self.meter.publisher_ended(now);
         self.remark = Some(state::gone(reason));
         let output = self.contribution.as_mut()?.publisher_ended(now);
-        let had_media = self.period.as_ref().is_some_and(|active| active.origin.is_some());
+        let had_media = self.period.as_ref().is_some_and(|active| active.has_begun);
         if had_media && self.spec.reconnect_seconds > 0 {
             self.interrupted_at = Some(now);
             return self.put_out(output).await;
@@ -86,7 +86,7 @@ impl Run {
     pub(super) async fn put_out(&mut self, output: Output) -> Option<Over> {
         for event in &output.events {
             match event {
-                Heard::Anchored(anchored) => self.on_anchored(anchored.origin).await,
+                Heard::Anchored(anchored) => self.on_anchored(anchored.begins).await,
                 Heard::Unsupported(why) => {
                     tracing::warn!(%why, "the contribution cannot be taken");
                     self.remark = Some(why.to_string());

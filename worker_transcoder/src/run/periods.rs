@@ -22,23 +22,24 @@ pub(super) fn period_folder(local: impl std::fmt::Display) -> String {
 }
 
 impl Run {
-    pub(super) async fn on_anchored(&mut self, origin: Duration) {
+    /// The period's output begins at this moment.
+    pub(super) async fn on_anchored(&mut self, begins: Duration) {
         let Some(active) = self.period.as_mut() else { return };
-        if active.origin.is_some() {
+        if active.has_begun {
             return;
         }
-        active.origin = Some(origin);
+        active.has_begun = true;
         active.last_closed = self.clock.now();
         let message = Message::PeriodBegan {
             local: active.period.local,
             work_folder: active.period.folder.clone(),
             frame_rate: active.frame_rate,
-            wall_ms: self.clock.wall_ms(origin),
+            wall_ms: self.clock.wall_ms(begins),
         };
         drop(self.to_origin.send(message).await);
     }
 
-    pub(super) async fn open_period(&mut self) -> Result<(), Failure> {
+    pub(super) async fn open_period(&mut self, preroll: Duration) -> Result<(), Failure> {
         let frame_rate = self.frame_rate();
         let local = self.next_local;
         self.next_local = self.next_local.saturating_add(1);
@@ -46,7 +47,9 @@ impl Run {
             local,
             folder: self.description.folder.join(period_folder(local)),
             spec: Arc::clone(&self.spec),
+            content_key: self.description.content_key.clone(),
             frame_rate,
+            preroll,
             ffmpeg: self.description.tools.ffmpeg.clone(),
             packager: self.description.tools.packager.clone(),
         };
@@ -59,7 +62,8 @@ impl Run {
             contribution.set_frame_duration(duration_of(frame_rate));
         }
         let last_closed = self.clock.now();
-        self.period = Some(Active { period, frame_rate, origin: None, last_closed, next: None, ended: None });
+        self.period =
+            Some(Active { period, frame_rate, has_begun: false, last_closed, next: None, ended: None });
         Ok(())
     }
 
@@ -69,7 +73,7 @@ impl Run {
             if active.next.is_none() || next == Next::Wait {
                 active.next = Some(next);
             }
-            if active.origin.is_some() {
+            if active.has_begun {
                 active.period.finish();
             } else {
                 active.period.kill();
@@ -144,7 +148,7 @@ impl Run {
         let Some(active) = self.period.as_mut() else { return };
         let (length, ended) = oneshot::channel();
         active.ended = Some(ended);
-        if active.origin.is_some() {
+        if active.has_begun {
             let tail = if active.next == Some(Next::Replay) { Tail::Redo } else { Tail::Keep };
             drop(self.to_origin.send(Message::PeriodEnded { local, tail, length }).await);
         } else {
@@ -177,14 +181,20 @@ impl Run {
                 }
                 return None;
             }
-            Next::Replay => active.origin.map(|origin| origin + length),
+            // Where the pictures of the old period end, the new one's begin.
+            Next::Replay => self
+                .contribution
+                .as_ref()
+                .and_then(Contribution::media_zero)
+                .filter(|_| active.has_begun)
+                .map(|zero| zero + length),
             Next::Recode => None,
         };
-        if let Err(failure) = self.open_period().await {
+        let output = self.contribution.as_mut()?.begin_period(from, self.clock.now());
+        if let Err(failure) = self.open_period(output.preroll()).await {
             self.give_up(failure).await;
             return None;
         }
-        let output = self.contribution.as_mut()?.begin_period(from, self.clock.now());
         self.put_out(output).await
     }
 }

@@ -56,6 +56,7 @@ pub async fn run(description: RunDescription, shutdown: CancellationToken) -> Re
         spec: Arc::clone(&spec),
         time_url: description.time_url.clone(),
         clock,
+        content_key: description.content_key.clone(),
         spool_bytes: None,
     };
     let spool = description.folder.join("spool");

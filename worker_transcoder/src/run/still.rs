@@ -12,10 +12,14 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use bytes::{Bytes, BytesMut};
+use ez_api::internal::ToolPaths;
 use ez_contribution::timeline::{LastGop, Still};
+use ez_domain::content_key::ContentKey;
 use ez_origin::LastMedia;
 use ez_service::child;
 use tokio::io::AsyncWriteExt as _;
+
+use super::clear_copy;
 
 /// A still that takes longer comes too late to be of use.
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -30,9 +34,10 @@ pub(crate) async fn make(ffmpeg: PathBuf, folder: PathBuf, gop: LastGop) -> Resu
 /// `pictures` is how many the segment should hold. One less is asked for, so that a rate that is not
 /// quite even does not cost the still.
 pub(crate) async fn of_media(
-    ffmpeg: PathBuf,
+    tools: ToolPaths,
     folder: PathBuf,
     media: &LastMedia,
+    key: Option<&ContentKey>,
     pictures: usize,
 ) -> Result<Still> {
     let mut bytes = BytesMut::new();
@@ -40,7 +45,11 @@ pub(crate) async fn of_media(
         let part = tokio::fs::read(path).await.with_context(|| format!("read {}", path.display()))?;
         bytes.extend_from_slice(&part);
     }
-    extract(ffmpeg, folder, "mp4", pictures.saturating_sub(2), bytes.freeze()).await
+    let media = match key {
+        None => bytes.freeze(),
+        Some(key) => clear_copy::make(tools.packager, &folder, &bytes, key).await?,
+    };
+    extract(tools.ffmpeg, folder, "mp4", pictures.saturating_sub(2), media).await
 }
 
 /// Decodes `media` and encodes the picture with this index (from zero) alone.

@@ -4,6 +4,7 @@
 //! shows the end of what was published, so that its playlists go on.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ez_contribution::timeline::{Contribution, Still};
 use ez_domain::lifecycle::RunOutcome;
@@ -37,10 +38,11 @@ impl Run {
         // A rate is below 240 and a segment below 30 s.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small and positive")]
         let pictures = pictures as usize;
-        let (ffmpeg, folder) = (self.description.tools.ffmpeg.clone(), self.description.folder.clone());
+        let (tools, folder) = (self.description.tools.clone(), self.description.folder.clone());
+        let key = self.description.content_key.clone();
         let bridges = self.bridges.clone();
         self.tasks.spawn(async move {
-            match still::of_media(ffmpeg, folder, &media, pictures).await {
+            match still::of_media(tools, folder, &media, key.as_ref(), pictures).await {
                 Ok(still) => drop(bridges.send(still).await),
                 Err(error) => {
                     tracing::warn!(
@@ -60,7 +62,7 @@ impl Run {
         tracing::info!("the channel goes on with its last picture until the publisher is back");
         let now = self.clock.now();
         self.contribution = Some(Contribution::new(settings(self.frame_duration())));
-        if let Err(failure) = self.open_period().await {
+        if let Err(failure) = self.open_period(Duration::ZERO).await {
             return Some(RunOutcome::Failed { failure });
         }
         self.remark = Some(REMARK.to_owned());

@@ -10,11 +10,12 @@ use ez_api::internal::{
     FromTranscoder, RunDescription, StoreAccess, StreamKeyVerifier, ToTranscoder, ToolPaths,
 };
 use ez_api::job::Statistics;
+use ez_domain::content_key::{ContentKey, KeyBytes, KeyId};
 use ez_domain::id::{Epoch, JobId};
 use ez_domain::lifecycle::RunState;
 use ez_domain::secret::Secret;
 use ez_domain::spec::{
-    AudioCodec, AudioRendition, BucketName, Delivery, JobSpec, Preset, RenditionName, VideoCodec,
+    AudioCodec, AudioRendition, BucketName, Delivery, JobSpec, Preset, Protection, RenditionName, VideoCodec,
     VideoRendition,
 };
 use ez_domain::units::{Bitrate, FrameRate};
@@ -64,6 +65,7 @@ pub(crate) fn spec() -> JobSpec {
         low_latency: false,
         window_seconds: 60,
         reconnect_seconds: 60,
+        protection: None,
         bucket: BucketName::new(BUCKET).unwrap(),
         video: vec![video("low", 320, 180, 300), video("high", 640, 360, 800)],
         audio: vec![AudioRendition {
@@ -72,6 +74,17 @@ pub(crate) fn spec() -> JobSpec {
             bitrate: Bitrate::from_kbps(96),
         }],
     }
+}
+
+/// As [`spec`], encrypted with [`content_key`].
+pub(crate) fn protected() -> JobSpec {
+    JobSpec { protection: Some(Protection::CbcsClearKey), ..spec() }
+}
+
+/// The key of protected channels.
+pub(crate) fn content_key() -> ContentKey {
+    let key = Secret::new(KeyBytes::from_bytes([0xab; 16]));
+    ContentKey { id: KeyId::from_bytes([0x11; 16]), key }
 }
 
 /// The bucket of one channel.
@@ -120,11 +133,13 @@ impl Seat {
         let salted = [b"salt".as_slice(), &[0], KEY.as_bytes()].concat();
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &salted);
         let sha256 = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let content_key = spec.protection.map(|_| content_key());
         let description = RunDescription {
             job,
             epoch: Epoch::new(epoch),
             spec,
             stream_key: StreamKeyVerifier { salt: "salt".to_owned(), sha256 },
+            content_key,
             rtmp_bind: "127.0.0.1".to_owned(),
             rtmp_port: free_port()?,
             public_host: "127.0.0.1".to_owned(),
@@ -236,6 +251,18 @@ impl Running {
         seat.description.folder = seat.folder().join("disk");
         std::fs::create_dir(&seat.description.folder)?;
         seat.disk_mib = Some(mib);
+        Self::restart_process(seat).await
+    }
+
+    /// As [`Self::start`], with a packager that `make` puts into the run's folder.
+    pub(crate) async fn start_with_packager(
+        bucket: &Bucket,
+        job: JobId,
+        spec: JobSpec,
+        make: impl FnOnce(&std::path::Path, &std::path::Path) -> Result<PathBuf>,
+    ) -> Result<Self> {
+        let mut seat = Seat::new(bucket, job, 1, spec)?;
+        seat.description.tools.packager = make(&seat.description.tools.packager, seat.folder())?;
         Self::restart_process(seat).await
     }
 
@@ -441,8 +468,11 @@ pub(crate) async fn decode_periods(run: &Running, rendition: &str) -> Result<Vec
     let presentation = client.presentation(&run.url("master.m3u8")).await?;
     let mut analyses = Vec::new();
     for period in presentation.rendition(rendition)?.periods() {
-        let media = client.download(&period).await?;
-        let decoded = read_frames(&Media::bytes(&media)?).await?;
+        let mut media = Media::bytes(&client.download(&period).await?)?;
+        if run.seat.description.content_key.is_some() {
+            media = media.decrypted_with(&content_key().key.expose().to_hex());
+        }
+        let decoded = read_frames(&media).await?;
         ensure!(decoded.errors.is_empty(), "{rendition}: {:?}", decoded.errors);
         analyses.push(analyse(&decoded.frames, Cadence::SAME_RATE));
     }

@@ -7,7 +7,7 @@ use super::findings::Findings;
 use super::names::Names;
 use super::node::Node;
 use super::object::Object;
-use super::{audio, keys, refused, video};
+use super::{audio, keys, protection, refused, video};
 use crate::fault::pointer_below;
 
 const STREAM_TYPES: [(&str, Delivery); 3] =
@@ -23,11 +23,11 @@ pub(super) fn read(output: &Object<'_>, findings: &mut Findings) -> Option<JobSp
         .field("Reconnect_window")
         .whole_number(&rules::RECONNECT_SECONDS, " seconds", findings)
         .or(rules::DEFAULT_RECONNECT_SECONDS);
-    let protection = refused::read_protection(&output.field("Drm"), findings);
+    let protection = protection::read(&output.field("Drm"), findings);
     let detection = refused::read_detection(&output.field("Detection"), findings);
     let bucket = read_bucket(&output.field("S3_output"), findings);
     let (video, audio) = read_renditions(output, findings);
-    let ((), (), ()) = (format?, protection?, detection?);
+    let ((), ()) = (format?, detection?);
     let Timing { segment_seconds, gop_seconds } = timing?;
     Some(JobSpec {
         delivery: delivery?,
@@ -36,6 +36,7 @@ pub(super) fn read(output: &Object<'_>, findings: &mut Findings) -> Option<JobSp
         low_latency: low_latency?,
         window_seconds: window_seconds?,
         reconnect_seconds: reconnect_seconds?,
+        protection: protection?,
         bucket: bucket?,
         video: video?,
         audio: audio?,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serializer, de};
 /// Go's zero time, which the original sends for a time that is not set.
 const UNSET: &str = "0001-01-01T00:00:00Z";
 
-pub(super) fn serialize<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn serialize<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
     let Some(time) = time else {
         return serializer.serialize_str(UNSET);
     };
@@ -18,7 +18,7 @@ pub(super) fn serialize<S: Serializer>(time: &Option<Timestamp>, serializer: S) 
     serializer.collect_str(&instant)
 }
 
-pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
     let text = String::deserialize(deserializer)?;
     if text == UNSET {
         return Ok(None);

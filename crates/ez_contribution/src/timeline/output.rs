@@ -1,5 +1,7 @@
 //! What the calls of a contribution give: tags, and events for its owner.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::writer::Period;
@@ -51,6 +53,19 @@ pub struct Output {
 }
 
 impl Output {
+    /// What the encoder of a fresh period has to leave out ([`Period::preroll`]).
+    pub fn preroll(&self) -> Duration {
+        let anchored = self.events.iter().find_map(|event| match event {
+            Event::Anchored(period) => Some(period.preroll),
+            Event::Unsupported(_)
+            | Event::NeedsNewPeriod { .. }
+            | Event::StillWanted
+            | Event::FillingBegan
+            | Event::FillingEnded => None,
+        });
+        anchored.unwrap_or_default()
+    }
+
     /// The tags as FLV bytes.
     pub fn flv(&self) -> Bytes {
         flv::encode(&self.tags)

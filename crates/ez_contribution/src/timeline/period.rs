@@ -9,7 +9,7 @@ use super::ring::Replay;
 use super::seam::Seam;
 use super::settings::{BURST, MAX_REJECTIONS, MAX_START_BURST};
 use super::still::{Still, composition};
-use super::time::{MS, Nanos, nanos, to_ms};
+use super::time::{MS, Nanos, duration, nanos, to_ms};
 use super::tracks::{STEREO, audio_frames, stereo_header};
 use super::{Contribution, Event, Output, Phase};
 use crate::flv::{self, Kind, Tag};
@@ -29,8 +29,9 @@ impl Contribution {
     /// Begins the stream for a fresh ffmpeg: timestamps restart at 0, headers first.
     ///
     /// What was written since the last key frame shown at or before `from` (on the run's clock: the
-    /// old period's origin plus the end of the last committed segment) is replayed; without `from`,
-    /// the last GOP. A publisher held back for its codec goes live instead. The mapping comes as
+    /// old period's [`Self::media_zero`] plus the end of the last committed segment) is replayed, and
+    /// the encoder told to leave out what lies before `from` ([`super::Period::preroll`]); without `from`, the
+    /// last GOP. A publisher held back for its codec goes live instead. The mapping comes as
     /// [`Event::Anchored`], at once or with the first media.
     pub fn begin_period(&mut self, from: Option<Duration>, now: Duration) -> Output {
         self.set_now(now);
@@ -46,8 +47,9 @@ impl Contribution {
             }
             phase => {
                 self.phase = phase;
-                match (codec, self.writer.ring().since(from.map(nanos))) {
-                    (Some(codec), Some(replay)) => self.replay(codec, &replay),
+                let from = from.map(nanos);
+                match (codec, self.writer.ring().since(from)) {
+                    (Some(codec), Some(replay)) => self.replay(codec, &replay, from),
                     (Some(codec), None) => self.begin_with_cached_key(codec),
                     (None, _) => {}
                 }
@@ -73,6 +75,12 @@ impl Contribution {
         self.still = Some(still);
         self.fill_from = self.now;
         self.finish()
+    }
+
+    /// The moment on the run's clock that time 0 of the encoder's output stands for; `None` before the
+    /// period has media.
+    pub fn media_zero(&self) -> Option<Duration> {
+        self.writer.media_zero().map(duration)
     }
 
     /// The last live pictures, to make a still of.
@@ -206,12 +214,13 @@ impl Contribution {
         self.audio.filling = None;
     }
 
-    fn replay(&mut self, codec: Codec, replay: &Replay) {
+    fn replay(&mut self, codec: Codec, replay: &Replay, from: Option<Nanos>) {
         let Some(first) = replay.entries.first() else { return };
         let period = self.writer.anchor(first.dts, first.pts, codec);
-        self.events.push(Event::Anchored(period));
         let audio_header = self.audio.header.clone().unwrap_or_else(stereo_header);
         self.writer.replay(replay, &audio_header);
+        let period = from.map_or(period, |from| self.writer.show_from(from, period));
+        self.events.push(Event::Anchored(period));
     }
 
     /// Nothing is left to replay (a GOP larger than the memory): the last key frame bridges the time

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::ring::{Class, Entry, Replay, Ring};
-use super::time::{Nanos, duration, to_ms};
+use super::time::{MS, Nanos, duration, to_ms};
 use crate::flv::{Kind, Tag};
 use crate::media::video::Codec;
 
@@ -18,9 +18,20 @@ pub struct Period {
     /// Counts from 1 within the contribution.
     pub number: u32,
     /// The moment on the run's clock that timestamp 0 of this period stands for: the arrival of its
-    /// first media. `origin + timestamp` is the ingest time that PROGRAM-DATE-TIME is anchored on.
+    /// first media.
     pub origin: Duration,
+    /// The moment on the run's clock that the encoder's output begins at: PROGRAM-DATE-TIME is anchored on
+    /// it. The origin, unless media is replayed.
+    pub begins: Duration,
+    /// How much the encoder has to leave out of what it is given, because the period before has shown it: a
+    /// decoder can only begin at a key frame. In the encoder's time, which begins with the first picture or
+    /// sound, whichever is first.
+    pub preroll: Duration,
 }
+
+/// Pictures come up to so much earlier than they should: timestamps are whole milliseconds, and clocks of
+/// publishers are not quite even. What is at most so much too early is not left out.
+const EARLY: Nanos = 5 * MS;
 
 /// Stamps tags and keeps them for replay.
 #[derive(Debug)]
@@ -30,13 +41,27 @@ pub(crate) struct Writer {
     grid: Nanos,
     codec: Option<Codec>,
     last_ms: [Option<i64>; 2],
+    /// Presentation times of the first picture and sound, in milliseconds from the origin.
+    first_ms: [Option<i64>; 2],
+    /// Where the output begins, when that is not with the first media.
+    shown_from: Option<Nanos>,
     ring: Ring,
     tags: Vec<Tag>,
 }
 
 impl Writer {
     pub(crate) const fn new(ring: Ring) -> Self {
-        Self { number: 1, origin: None, grid: 0, codec: None, last_ms: [None; 2], ring, tags: Vec::new() }
+        Self {
+            number: 1,
+            origin: None,
+            grid: 0,
+            codec: None,
+            last_ms: [None; 2],
+            first_ms: [None; 2],
+            shown_from: None,
+            ring,
+            tags: Vec::new(),
+        }
     }
 
     /// Fixes timestamp 0; `grid` is the presentation time of the first picture.
@@ -44,7 +69,7 @@ impl Writer {
         self.origin = Some(origin);
         self.grid = grid;
         self.codec = Some(codec);
-        Period { number: self.number, origin: duration(origin) }
+        self.described(origin)
     }
 
     pub(crate) const fn origin(&self) -> Option<Nanos> {
@@ -60,8 +85,30 @@ impl Writer {
     }
 
     pub(crate) fn period(&self) -> Option<Period> {
-        let origin = self.origin?;
-        Some(Period { number: self.number, origin: duration(origin) })
+        self.origin.map(|origin| self.described(origin))
+    }
+
+    fn described(&self, origin: Nanos) -> Period {
+        let origin = duration(origin);
+        Period { number: self.number, origin, begins: origin, preroll: Duration::ZERO }
+    }
+
+    /// The moment on the run's clock that the output's time 0 stands for; `None` before there is media.
+    pub(crate) fn media_zero(&self) -> Option<Nanos> {
+        let first_ms = self.first_ms.iter().flatten().min()?;
+        self.shown_from.or_else(|| Some(self.origin? + first_ms * MS))
+    }
+
+    /// Lets the output begin at `from`, where what is replayed begins before that.
+    pub(crate) fn show_from(&mut self, from: Nanos, period: Period) -> Period {
+        let Some(zero) = self.media_zero() else { return period };
+        let preroll = from.saturating_sub(zero).saturating_sub(EARLY);
+        if preroll <= 0 {
+            return period;
+        }
+        self.shown_from = Some(from);
+        self.grid = from;
+        Period { begins: duration(from), preroll: duration(preroll), ..period }
     }
 
     pub(crate) const fn ring(&self) -> &Ring {
@@ -74,6 +121,8 @@ impl Writer {
         self.origin = None;
         self.codec = None;
         self.last_ms = [None; 2];
+        self.first_ms = [None; 2];
+        self.shown_from = None;
     }
 
     /// Forgets what cannot be replayed into the present stream.
@@ -120,6 +169,8 @@ impl Writer {
         };
         if entry.class != Class::Header {
             *last = Some(ms);
+            let first = &mut self.first_ms[usize::from(entry.kind == Kind::Audio)];
+            first.get_or_insert(ms + to_ms(entry.pts.saturating_sub(entry.dts)));
         }
         // FLV timestamps wrap at 32 bits after 49.7 days; ffmpeg unrolls them.
         let timestamp_ms = u32::try_from(ms & 0xFFFF_FFFF).unwrap_or(u32::MAX);

@@ -2,6 +2,7 @@
 
 pub(super) mod admitted;
 pub(super) mod delete_requested;
+pub(super) mod key_granted;
 pub(super) mod lease_lapsed;
 pub(super) mod media_removed;
 pub(super) mod placed;

@@ -5,10 +5,11 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
+use crate::content_key::KeyId;
 use crate::fault::Fault;
 use crate::id::JobId;
 use crate::job::{Credentials, Desired, Run};
-use crate::spec::{BucketName, Delivery, JobSpec};
+use crate::spec::{BucketName, Delivery, JobSpec, Protection};
 
 const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
@@ -20,6 +21,7 @@ fn spec() -> JobSpec {
         low_latency: false,
         window_seconds: 60,
         reconnect_seconds: 60,
+        protection: None,
         bucket: BucketName::new("bucket").unwrap(),
         video: Vec::new(),
         audio: Vec::new(),
@@ -78,6 +80,17 @@ fn in_phase(name: PhaseName) -> Job {
     job
 }
 
+fn key() -> SealedContentKey {
+    let created_at = Timestamp::from_millis(7);
+    SealedContentKey { id: KeyId::from_bytes([7; 16]), sealed: "sealed".into(), created_at }
+}
+
+/// A job whose media is to be encrypted.
+fn protected(job: Job) -> Job {
+    let spec = JobSpec { protection: Some(Protection::CbcsClearKey), ..job.spec.clone() };
+    Job { spec, ..job }
+}
+
 const PHASES: [PhaseName; 11] = PhaseName::ALL;
 
 fn exited(outcome: RunOutcome) -> Event {
@@ -98,6 +111,7 @@ fn events() -> Vec<(&'static str, Event)> {
         ("admitted (older command)", Event::Admitted { generation: 0 }),
         ("placed", placed),
         ("unplaced", Event::Unplaced { why: "no worker is ready".into() }),
+        ("key granted", Event::KeyGranted { key: key() }),
         ("reported starting", reported(RunState::Starting)),
         (
             "reported listening",
@@ -146,7 +160,11 @@ fn table() -> String {
     text.push_str(&"---|".repeat(PHASES.len()));
     text.push('\n');
     for (label, event) in events() {
-        let answers: Vec<String> = PHASES.iter().map(|phase| answer(&in_phase(*phase), &event)).collect();
+        let is_about_keys = matches!(event, Event::KeyGranted { .. });
+        let job = |phase: &PhaseName| {
+            if is_about_keys { protected(in_phase(*phase)) } else { in_phase(*phase) }
+        };
+        let answers: Vec<String> = PHASES.iter().map(|phase| answer(&job(phase), &event)).collect();
         let _ = writeln!(text, "| {label} | {} |", answers.join(" | "));
     }
     text
@@ -210,6 +228,26 @@ fn a_resume_while_stopping_starts_one_new_run_after_the_old_one_ended() {
     assert_eq!(pending.phase.name(), PhaseName::Pending);
 }
 
+#[test]
+fn a_protected_job_is_placed_only_with_its_key_which_it_keeps() {
+    let placed = Event::Placed { worker: run().worker, incarnation: run().incarnation };
+    let granted = Event::KeyGranted { key: key() };
+    let clear = in_phase(PhaseName::Pending);
+    assert_eq!(step(&clear, &granted, NOW), Outcome::Stale, "a job in clear has no key");
+
+    let mut waiting = protected(clear);
+    waiting.phase = Phase::Pending { since: NOW, waiting_for: Some("the key server is away".into()) };
+    assert_eq!(step(&waiting, &placed, NOW), Outcome::Stale);
+    let Outcome::Moved(keyed, effects) = step(&waiting, &granted, NOW) else {
+        panic!("a key is taken");
+    };
+    assert_eq!(effects, [Effect::RequestPlacement]);
+    assert_eq!(keyed.phase, Phase::Pending { since: NOW, waiting_for: None });
+    assert!(matches!(step(&keyed, &placed, NOW), Outcome::Moved(..)));
+    let another = SealedContentKey { id: KeyId::from_bytes([8; 16]), ..key() };
+    assert_eq!(step(&keyed, &Event::KeyGranted { key: another }, NOW), Outcome::Unchanged);
+}
+
 fn any_event() -> impl Strategy<Value = Event> {
     let worker = || WorkerId::from_uuid(Uuid::from_u128(7));
     let incarnation = || Incarnation::from_uuid(Uuid::from_u128(8));
@@ -239,6 +277,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         (0..12_u64).prop_map(|generation| Event::Admitted { generation }),
         Just(()).prop_map(move |()| Event::Placed { worker: worker(), incarnation: incarnation() }),
         Just(Event::Unplaced { why: "full".into() }),
+        Just(Event::KeyGranted { key: key() }),
         ((0..12_u64), state).prop_map(|(epoch, state)| Event::Reported { epoch: Epoch::new(epoch), state }),
         (0..12_u64).prop_map(|epoch| Event::LeaseLapsed { epoch: Epoch::new(epoch) }),
         Just(Event::Tick),
@@ -249,8 +288,11 @@ fn any_event() -> impl Strategy<Value = Event> {
 
 proptest! {
     #[test]
-    fn any_order_of_events_keeps_the_invariants(events in prop::collection::vec((any_event(), 0..20_000_u64), 0..120)) {
-        let mut job = new_job();
+    fn any_order_of_events_keeps_the_invariants(
+        events in prop::collection::vec((any_event(), 0..20_000_u64), 0..120),
+        is_protected in any::<bool>(),
+    ) {
+        let mut job = if is_protected { protected(new_job()) } else { new_job() };
         let mut now = Timestamp::from_millis(1);
         let mut last_run_epoch = Epoch::default();
         for (event, pause) in events {
@@ -261,6 +303,7 @@ proptest! {
             prop_assert!(next.admitted <= next.generation);
             prop_assert!(next.history.len() <= HISTORY_LENGTH);
             if let Some(run) = next.phase.run() {
+                prop_assert!(!next.lacks_key(), "a run without the key that protects it");
                 prop_assert!(run.epoch <= next.last_epoch);
                 if job.phase.run().is_none() {
                     prop_assert!(run.epoch > last_run_epoch, "a new run reuses an epoch");

@@ -6,6 +6,7 @@ use super::{
     Error,
     boxes::{RawBox, find, require, walk},
     codec,
+    encryption::{self, Encryption},
 };
 
 /// What the single track carries.
@@ -36,8 +37,8 @@ pub struct InitSegment {
     pub codec: String,
     /// Video or audio with its measures.
     pub media: Media,
-    /// Whether samples are encrypted (ISO/IEC 23001-7).
-    pub is_encrypted: bool,
+    /// How samples are encrypted; `None` when they are in clear.
+    pub encryption: Option<Encryption>,
     pub(super) track_id: u32,
     pub(super) default_duration: u32,
     pub(super) default_flags: u32,
@@ -64,13 +65,13 @@ impl InitSegment {
         let handler = require(&mdia, "hdlr")?.decode::<Hdlr>("hdlr")?.handler;
         let minf = walk(require(&mdia, "minf")?.body)?;
         let stbl = walk(require(&minf, "stbl")?.body)?;
-        let entry = SampleEntry::read(require(&stbl, "stsd")?, handler.into())?;
+        let entry = SampleEntry::read(require(&stbl, "stsd")?, handler.into(), &moov)?;
         let trex = defaults(&moov, track_id)?;
         Ok(Self {
             timescale,
             codec: entry.codec,
             media: entry.media,
-            is_encrypted: entry.is_encrypted,
+            encryption: entry.encryption,
             track_id,
             default_duration: trex.default_sample_duration,
             default_flags: trex.default_sample_flags,
@@ -93,47 +94,50 @@ fn defaults(moov: &[RawBox<'_>], track_id: u32) -> Result<Trex, Error> {
 struct SampleEntry {
     codec: String,
     media: Media,
-    is_encrypted: bool,
+    encryption: Option<Encryption>,
 }
 
 impl SampleEntry {
     /// Reads the first entry of `stsd`: version, flags and entry count, then the entries.
-    fn read(stsd: RawBox<'_>, handler: [u8; 4]) -> Result<Self, Error> {
+    fn read(stsd: RawBox<'_>, handler: [u8; 4], moov: &[RawBox<'_>]) -> Result<Self, Error> {
         let entries = walk(stsd.body.get(8..).ok_or(Error::Missing("stsd"))?)?;
         let entry = entries.first().copied().ok_or(Error::Missing("sample entry"))?;
         let mut rest = entry.body;
         match &handler {
             b"vide" => {
                 let fixed = Visual::decode(&mut rest).map_err(malformed)?;
-                let (codec, is_encrypted) = Self::codec(entry.kind, rest)?;
+                let (codec, encryption) = Self::codec(entry.kind, rest, moov)?;
                 let media = Media::Video { width: fixed.width.into(), height: fixed.height.into() };
-                Ok(Self { codec: codec.name, media, is_encrypted })
+                Ok(Self { codec: codec.name, media, encryption })
             }
             b"soun" => {
                 let fixed = Audio::decode(&mut rest).map_err(malformed)?;
-                let (codec, is_encrypted) = Self::codec(entry.kind, rest)?;
+                let (codec, encryption) = Self::codec(entry.kind, rest, moov)?;
                 let media = Media::Audio {
                     sample_rate: fixed.sample_rate.integer().into(),
                     // The sample entry's count is fixed to 2 by some writers; the codec knows better.
                     channels: codec.channels.unwrap_or_else(|| fixed.channel_count.into()),
                 };
-                Ok(Self { codec: codec.name, media, is_encrypted })
+                Ok(Self { codec: codec.name, media, encryption })
             }
             _ => Err(Error::UnknownHandler(String::from_utf8_lossy(&handler).into_owned())),
         }
     }
 
     /// Looks through the protection wrapper (`encv`, `enca`) at the original format.
-    fn codec(kind: [u8; 4], children: &[u8]) -> Result<(codec::Codec, bool), Error> {
+    fn codec(
+        kind: [u8; 4],
+        children: &[u8],
+        moov: &[RawBox<'_>],
+    ) -> Result<(codec::Codec, Option<Encryption>), Error> {
         let children = walk(children)?;
-        let is_encrypted = matches!(&kind, b"encv" | b"enca");
-        let format = if is_encrypted {
-            let protection = walk(require(&children, "sinf")?.body)?;
-            *require(&protection, "frma")?.body.first_chunk::<4>().ok_or(Error::Missing("frma"))?
-        } else {
-            kind
-        };
-        Ok((codec::describe(format, &children)?, is_encrypted))
+        if !matches!(&kind, b"encv" | b"enca") {
+            return Ok((codec::describe(kind, &children)?, None));
+        }
+        let sinf = walk(require(&children, "sinf")?.body)?;
+        let format = encryption::original_format(&sinf)?;
+        let encryption = encryption::read(&sinf, moov)?;
+        Ok((codec::describe(format, &children)?, Some(encryption)))
     }
 }
 

@@ -67,7 +67,7 @@ impl Entry {
     }
 }
 
-/// What an init segment and packager's manifests say about a rendition in one period.
+/// What an init segment says about a rendition in one period.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrackInfo {
     /// Ticks per second.
@@ -163,6 +163,11 @@ impl Period {
             Some(self.wall_ms_ceil(track, last.end()))
         });
         ends.max()
+    }
+
+    /// Whether a content key belongs to it.
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.tracks.iter().any(|track| !track.keys.is_empty())
     }
 
     /// Whether no slot was appended yet.

@@ -16,7 +16,7 @@ pub struct Expired {
 /// What left the window in one operation; whoever deletes has to remember it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Left {
-    /// Segments and init segments.
+    /// Segments, init segments and content keys.
     pub objects: Vec<Expired>,
     /// Folders of periods of which nothing is left (for instance `1-1/`).
     pub periods: Vec<Expired>,
@@ -111,6 +111,9 @@ impl Timeline {
             for (rendition, _) in declared {
                 let uri = uri::init(period.id, &rendition.name);
                 left.objects.push(Expired { uri, deletable_at_ms: latest });
+            }
+            if period.is_encrypted() {
+                left.objects.push(Expired { uri: uri::content_key(period.id), deletable_at_ms: latest });
             }
             left.periods.push(Expired { uri: format!("{}/", period.id), deletable_at_ms: latest });
             self.periods.remove(0);

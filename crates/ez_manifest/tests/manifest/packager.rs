@@ -1,9 +1,12 @@
-//! What we take from packager's manifests, against real ones, on the way into ours.
+//! What manifests say about encryption: ours against those of packager, for the same media.
 
-use ez_manifest::{
-    dash::mpd,
-    packager::{content_protection, key_lines},
-};
+mod protection;
+
+use ez_manifest::dash::mpd;
+use ez_manifest::fmp4::InitSegment;
+use ez_manifest::protection as ours;
+
+pub(crate) use protection::content_protection;
 
 use crate::{
     support::{ALL, BEGIN_MS, Channel, LOW, track},
@@ -14,38 +17,62 @@ fn text(path: &str) -> String {
     String::from_utf8(read(path)).unwrap()
 }
 
-#[test]
-fn clear_manifests_have_neither() {
-    assert!(key_lines(&text("clear_v.m3u8")).is_empty());
-    assert!(content_protection(&text("clear.mpd")).unwrap().is_empty());
+fn key_lines(playlist: &str) -> Vec<String> {
+    playlist.lines().filter(|line| line.starts_with("#EXT-X-KEY")).map(str::to_owned).collect()
 }
 
 #[test]
-fn encrypted_manifests_go_into_ours() {
-    let keys = key_lines(&text("cbcs_v.m3u8"));
-    assert_eq!(keys.len(), 1);
-    assert_eq!(keys[0].attribute("METHOD"), Some("SAMPLE-AES"));
-    assert_eq!(keys[0].attribute("IV").map(str::len), Some(34));
-    let found = content_protection(&text("cbcs.mpd")).unwrap();
-    let paths: Vec<&str> = found.iter().map(|one| one.initialization.as_str()).collect();
-    assert_eq!(paths, ["cbcs/v/init.mp4", "cbcs/a/init.mp4"]);
+fn media_in_clear_say_nothing() {
+    assert_eq!(key_lines(&text("clear_v.m3u8")), Vec::<String>::new());
+    assert_eq!(content_protection(&text("clear.mpd")).unwrap(), []);
+    assert_eq!(InitSegment::read(&read("clear/v/init.mp4")).unwrap().encryption, None);
+}
 
+#[test]
+fn we_say_what_packager_says() {
+    let theirs = content_protection(&text("cbcs.mpd")).unwrap();
+    let paths: Vec<&str> = theirs.iter().map(|one| one.initialization.as_str()).collect();
+    assert_eq!(paths, ["cbcs/v/init.mp4", "cbcs/a/init.mp4"]);
+    for (track, theirs) in ["v", "a"].into_iter().zip(theirs) {
+        let init = InitSegment::read(&read(&theirs.initialization)).unwrap();
+        let encryption = init.encryption.unwrap();
+        assert_eq!(encryption.scheme, "cbcs");
+        assert_eq!(ours::content_protection(&encryption), theirs.xml);
+        let line = ours::key_line(&encryption, "https://host/key").unwrap();
+        assert_eq!(key_lines(&text(&format!("cbcs_{track}.m3u8"))), [line]);
+    }
+}
+
+#[test]
+fn it_stands_in_our_manifests() {
+    let encryption = InitSegment::read(&read("cbcs/v/init.mp4")).unwrap().encryption.unwrap();
     let mut channel = Channel::begun(0);
     for name in ALL {
         let mut info = track(name);
-        info.keys = keys.iter().map(|key| key.with_uri("../1-1/key.bin").as_str().to_owned()).collect();
-        info.protection = Some(found[0].xml.clone());
+        info.keys = ours::key_line(&encryption, "../1-1/key.bin").into_iter().collect();
+        info.protection = Some(ours::content_protection(&encryption));
         channel.timeline.set_track(name, info).unwrap();
     }
     channel.append(2);
-    let key =
-        channel.playlist(LOW).lines().find(|line| line.starts_with("#EXT-X-KEY")).map(str::to_owned).unwrap();
-    assert!(key.contains("URI=\"../1-1/key.bin\"") && key.contains("KEYFORMAT=\"identity\""), "{key}");
-    let ours = mpd(&channel.timeline, BEGIN_MS, &[]).unwrap();
-    let reread = content_protection(&ours).unwrap();
-    assert_eq!(reread.len(), 3, "one per representation: {ours}");
+    let keys = key_lines(&channel.playlist(LOW));
+    assert_eq!(keys.len(), 1);
+    assert!(
+        keys[0].contains("URI=\"../1-1/key.bin\"") && keys[0].contains("KEYFORMAT=\"identity\""),
+        "{keys:?}"
+    );
+    let manifest = mpd(&channel.timeline, BEGIN_MS, &[]).unwrap();
+    let reread = content_protection(&manifest).unwrap();
+    assert_eq!(reread.len(), 3, "one per representation: {manifest}");
     assert!(
         reread.iter().all(|one| one.xml.contains("default_KID=\"00112233-4455-6677-8899-aabbccddeeff\""))
     );
     assert!(reread.iter().all(|one| one.xml.contains("<cenc:pssh>")));
+}
+
+#[test]
+fn a_torn_manifest_is_an_error() {
+    let manifest = text("cbcs.mpd");
+    for end in [60, 200, manifest.len() - 3] {
+        assert!(content_protection(&manifest[..end]).is_err(), "cut at {end}");
+    }
 }

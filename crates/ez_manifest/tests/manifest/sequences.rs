@@ -168,8 +168,7 @@ proptest! {
 
 /// Periods of an MPD come in order and do not overlap; the XML is well-formed.
 fn well_formed(manifest: &str) -> Result<(), TestCaseError> {
-    ez_manifest::packager::content_protection(manifest)
-        .map_err(|error| TestCaseError::fail(error.to_string()))?;
+    crate::packager::content_protection(manifest).map_err(TestCaseError::fail)?;
     let mut end = i64::MIN;
     for line in manifest.lines().filter(|line| line.trim_start().starts_with("<Period")) {
         let ms = |name: &str| {

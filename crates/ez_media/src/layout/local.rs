@@ -20,6 +20,10 @@ pub const PACKAGER_MULTIVARIANT: &str = "packager.m3u8";
 pub const PACKAGER_MANIFEST: &str = "packager.mpd";
 /// The flag file that hands the content key to packager.
 pub const KEY_FLAGFILE: &str = "keys.flags";
+/// A protected segment that packager is to decrypt, in a folder of its own.
+pub const ENCRYPTED_COPY: &str = "encrypted.mp4";
+/// What it decrypted.
+pub const CLEAR_COPY: &str = "clear.mp4";
 
 const TEMPORARY_PREFIX: &str = "packager-tempfile-";
 const INIT_SEGMENT: &str = "init.mp4";

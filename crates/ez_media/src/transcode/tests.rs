@@ -6,7 +6,7 @@ use crate::samples;
 
 /// One option with its value per line, so that a change reads well in review.
 fn lines(spec: &JobSpec, frame_rate: FrameRate) -> String {
-    let argv = argv(&Plan { spec, frame_rate });
+    let argv = argv(&Plan { spec, frame_rate, preroll_ms: 0 });
     let mut text = String::new();
     for argument in argv.as_slice() {
         let is_option =
@@ -59,7 +59,7 @@ fn h265_beside_av1_without_audio() {
 fn the_start_offset_covers_reordering_and_priming_beside_a_cut() {
     let mut spec = samples::ladder();
     let offset = |spec: &JobSpec, numerator, denominator| {
-        Plan { spec, frame_rate: samples::rate(numerator, denominator) }.start_offset_ms()
+        Plan { spec, frame_rate: samples::rate(numerator, denominator), preroll_ms: 0 }.start_offset_ms()
     };
     assert_eq!(offset(&spec, 30, 1), 2025);
     assert_eq!(offset(&spec, 25, 1), 2025);
@@ -144,7 +144,7 @@ fn count(argv: &Argv, wanted: impl Fn(&str) -> bool) -> usize {
 proptest! {
     #[test]
     fn any_job_gives_a_whole_command_line(spec in any_spec()) {
-        let plan = Plan { spec: &spec, frame_rate: samples::rate(30_000, 1001) };
+        let plan = Plan { spec: &spec, frame_rate: samples::rate(30_000, 1001), preroll_ms: 0 };
         let argv = argv(&plan);
         let renditions = spec.video.len() + spec.audio.len();
         prop_assert!(argv.as_slice().iter().all(|argument| !argument.is_empty() && !argument.contains('\0')));

@@ -3,8 +3,10 @@
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Stdio};
 
+use ez_domain::spec::{JobSpec, Protection};
 use ez_media::exit::{Ending, ExitStatus, classify};
 use ez_media::log::{Meaning, Source, parse};
+use ez_media::package::{self, Fragments};
 use ez_media::tools::Tool;
 use ez_media::transcode;
 
@@ -28,12 +30,32 @@ fn the_pinned_tools_pass_the_version_check() {
 }
 
 #[test]
+fn packager_does_not_start_without_the_key_that_it_was_promised() {
+    let folder = tempfile::tempdir().unwrap();
+    make_fifo(&folder.path().join("feed.ts"));
+    let spec = JobSpec { protection: Some(Protection::CbcsClearKey), ..small_ladder() };
+    let argv = package::argv(&package::Plan { spec: &spec, fragments: Fragments::Whole });
+    let output = Command::new("timeout")
+        .arg("20")
+        .arg(tool("EZ_PACKAGER", "packager"))
+        .args(argv)
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let ending = status(output.status);
+    assert!(!matches!(ending, ExitStatus::Code(0 | 124)), "{ending:?}");
+    let made = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(made, 1, "only the FIFO is there");
+}
+
+#[test]
 fn ffmpeg_reports_garbage_as_a_bad_contribution() {
     let folder = tempfile::tempdir().unwrap();
     let garbage = folder.path().join("garbage");
     std::fs::write(&garbage, vec![0x5a; 200_000]).unwrap();
     let spec = small_ladder();
-    let argv = transcode::argv(&transcode::Plan { spec: &spec, frame_rate: samples::rate(30, 1) });
+    let argv =
+        transcode::argv(&transcode::Plan { spec: &spec, frame_rate: samples::rate(30, 1), preroll_ms: 0 });
     let output = Command::new(tool("EZ_FFMPEG", "ffmpeg"))
         .args(argv)
         .current_dir(folder.path())
@@ -57,7 +79,8 @@ fn ffmpeg_reports_a_closed_fifo_as_a_lost_peer() {
         .spawn()
         .unwrap();
     let spec = small_ladder();
-    let argv = transcode::argv(&transcode::Plan { spec: &spec, frame_rate: samples::rate(30, 1) });
+    let argv =
+        transcode::argv(&transcode::Plan { spec: &spec, frame_rate: samples::rate(30, 1), preroll_ms: 0 });
     let output = Command::new(tool("EZ_FFMPEG", "ffmpeg"))
         .args(argv)
         .current_dir(folder.path())

@@ -5,12 +5,13 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use ez_domain::content_key::ContentKey;
 use ez_domain::spec::{JobSpec, RenditionName};
 use ez_domain::units::FrameRate;
 use ez_media::exit::{Ending, ExitStatus, classify};
 use ez_media::layout::{LocalFile, OutputLayout, local};
 use ez_media::log::{Level, Source, parse};
-use ez_media::package::{self, ContentKey, Encryption, Fragments};
+use ez_media::package::{self, Fragments, key_flags};
 use ez_media::progress::{Parser, Progress};
 use ez_media::{feed, transcode};
 use tempfile::TempDir;
@@ -77,7 +78,8 @@ pub(crate) struct Setup<'spec> {
     contribution: &'spec Contribution,
     frame_rate: FrameRate,
     fragments: Fragments,
-    encryption: Option<(Encryption, &'spec ContentKey)>,
+    preroll_ms: u32,
+    key: Option<&'spec ContentKey>,
 }
 
 impl<'spec> Setup<'spec> {
@@ -89,8 +91,13 @@ impl<'spec> Setup<'spec> {
         Self { fragments, ..self }
     }
 
-    pub(crate) fn encrypted(self, encryption: Encryption, key: &'spec ContentKey) -> Self {
-        Self { encryption: Some((encryption, key)), ..self }
+    /// Leaves out the beginning of the contribution.
+    pub(crate) fn after(self, preroll_ms: u32) -> Self {
+        Self { preroll_ms, ..self }
+    }
+
+    pub(crate) fn encrypted(self, key: &'spec ContentKey) -> Self {
+        Self { key: Some(key), ..self }
     }
 
     /// Runs both tools to their end.
@@ -105,16 +112,13 @@ impl<'spec> Setup<'spec> {
         for fifo in layout.fifos() {
             make_fifo(&period.join(fifo));
         }
-        if let Some((_, key)) = &self.encryption {
-            fs::write(period.join(local::KEY_FLAGFILE), key.flagfile().expose()).unwrap();
+        if let Some(key) = self.key {
+            fs::write(period.join(local::KEY_FLAGFILE), key_flags(key).expose()).unwrap();
         }
 
-        let plan = transcode::Plan { spec: self.spec, frame_rate: self.frame_rate };
-        let packaging = package::Plan {
-            spec: self.spec,
-            fragments: self.fragments,
-            encryption: self.encryption.map(|(encryption, _)| encryption),
-        };
+        let plan =
+            transcode::Plan { spec: self.spec, frame_rate: self.frame_rate, preroll_ms: self.preroll_ms };
+        let packaging = package::Plan { spec: self.spec, fragments: self.fragments };
         // Open for reading too, a FIFO keeps what is written before anybody else opens it.
         let mut fifo = fs::OpenOptions::new()
             .read(true)
@@ -201,7 +205,8 @@ impl Run {
             contribution,
             frame_rate: samples::rate(30, 1),
             fragments: Fragments::Whole,
-            encryption: None,
+            preroll_ms: 0,
+            key: None,
         }
     }
 
@@ -330,7 +335,13 @@ impl Run {
         fragments
     }
 
-    pub(crate) fn packager_playlist(&self, name: &RenditionName) -> String {
-        fs::read_to_string(self.period().join(local::packager_playlist(name))).unwrap()
+    /// Segments by their times.
+    pub(crate) fn segments(&self, name: &RenditionName) -> Vec<(u64, Vec<u8>)> {
+        let read = |time| fs::read(self.period().join(local::segment(name, time))).unwrap();
+        self.segment_times(name).into_iter().map(|time| (time, read(time))).collect()
+    }
+
+    pub(crate) fn init_segment(&self, name: &RenditionName) -> Vec<u8> {
+        fs::read(self.period().join(local::init_segment(name))).unwrap()
     }
 }

@@ -12,12 +12,12 @@ use tokio::task::JoinSet;
 
 use super::{Origin, Progress};
 use crate::budget::Budget;
-use crate::period::Period;
+use crate::period::{Period, Taken};
 use crate::publisher::{self, Acknowledged};
 use crate::spool::{self, Found, Spool};
 use crate::takeover::{adopt, probe};
 use crate::upload::Uploader;
-use crate::{Settings, Stopped, expiry, ladder};
+use crate::{Settings, Stopped, bug, expiry, ladder};
 
 impl Origin {
     pub(super) async fn begin(
@@ -26,6 +26,9 @@ impl Origin {
         store: Arc<dyn ObjectStore>,
         progress: watch::Sender<Progress>,
     ) -> Result<Self, Stopped> {
+        if settings.spec.protection.is_some() != settings.content_key.is_some() {
+            return Err(bug("the channel's protection and its content key do not go together"));
+        }
         let observed = Observed::new(store);
         let health = observed.health();
         let store: Arc<dyn ObjectStore> = Arc::new(observed);
@@ -110,7 +113,7 @@ impl Origin {
         if !continues {
             record.id = None;
         }
-        let mut period = Period::new(None, record, folder, &self.settings.spec);
+        let mut period = Period::new(None, record, folder, &self.settings.spec, self.settings.key_id());
         period.has_ended = true;
         if let Some(timeline) = self.timeline.as_ref().filter(|_| continues) {
             period.resume(timeline);
@@ -120,7 +123,10 @@ impl Origin {
         let mut files = 0;
         for file in spooled.iter().chain(&fresh) {
             match period.take(file).await {
-                Ok(_) => files += 1,
+                Ok(Taken::Waits | Taken::Superfluous) => files += 1,
+                Ok(Taken::Exposed(why)) => {
+                    tracing::error!(why, file = %file.path.display(), "a file of an earlier process stays unpublished");
+                }
                 // The file that packager was writing when it was killed.
                 Err(error) => tracing::info!(
                     error = format!("{error:#}"),

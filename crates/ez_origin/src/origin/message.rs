@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ez_domain::fault::{Failure, Fault};
 use ez_domain::units::FrameRate;
 use tokio::sync::oneshot;
 
@@ -76,10 +77,7 @@ impl Origin {
                 let record = Record { work_folder, wall_ms, frame_rate, id: None };
                 self.period_began(local, record).await
             }
-            Message::Closed { local, file } => {
-                self.closed(local, &file).await;
-                Ok(())
-            }
+            Message::Closed { local, file } => self.closed(local, &file).await,
             Message::PeriodEnded { local, tail, length } => {
                 let ended = self.period_ended(local, tail).await;
                 // A run that is gone needs no answer.
@@ -97,20 +95,24 @@ impl Origin {
         let spec = &self.settings.spec;
         let folder =
             self.spool.begin(&record, spec.rendition_names()).await.map_err(|error| super::disk(&error))?;
-        self.periods.push_back(Period::new(Some(local), record, folder, spec));
+        self.periods.push_back(Period::new(Some(local), record, folder, spec, self.settings.key_id()));
         Ok(())
     }
 
-    async fn closed(&mut self, local: u32, file: &ClosedFile) {
+    async fn closed(&mut self, local: u32, file: &ClosedFile) -> Result<(), Stopped> {
         // A period whose media never got a first picture is not known: nothing of it can be shown.
-        let Some(period) = self.find(local) else { return };
+        let Some(period) = self.find(local) else { return Ok(()) };
         match period.take(file).await {
             Ok(Taken::Waits) => {}
+            Ok(Taken::Exposed(why)) => {
+                return Err(Stopped::Failed(Failure::retryable(Fault::Worker, why)));
+            }
             Ok(Taken::Superfluous) => tracing::debug!(file = %file.path.display(), "a file is not needed"),
             Err(error) => {
                 tracing::error!(error = format!("{error:#}"), file = %file.path.display(), "a file cannot be published");
             }
         }
+        Ok(())
     }
 
     async fn period_ended(&mut self, local: u32, tail: Tail) -> Duration {

@@ -43,6 +43,7 @@ impl Stage {
             spec: Arc::clone(&self.spec),
             time_url: None,
             clock: RunClock::start(),
+            content_key: None,
             spool_bytes: None,
         }
     }
@@ -106,6 +107,7 @@ fn spec() -> JobSpec {
         low_latency: false,
         window_seconds: 600,
         reconnect_seconds: 60,
+        protection: None,
         bucket: BucketName::new("live").unwrap(),
         video: vec![video("low", 160, 90, 300), video("high", 320, 180, 800)],
         audio: vec![AudioRendition {

@@ -29,6 +29,7 @@ pub fn new_job(number: u128, created_at: Timestamp) -> Job {
         low_latency: false,
         window_seconds: 60,
         reconnect_seconds: 60,
+        protection: None,
         bucket: BucketName::new("bucket").expect("a bucket name"),
         video: Vec::new(),
         audio: Vec::new(),

@@ -22,6 +22,7 @@ fn new_job() -> Job {
         low_latency: false,
         window_seconds: 60,
         reconnect_seconds: 60,
+        protection: None,
         bucket: BucketName::new("bucket").unwrap(),
         video: Vec::new(),
         audio: Vec::new(),

@@ -3,11 +3,11 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use ez_api::keys::{KeyInfo, NewKey};
 use ez_api::problem::Problem;
 use ez_service::clock::wall_millis;
 use ez_service::http::{Bytes256KiB, ProblemResponse};
 use ez_service::telemetry::chain;
-use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::key::SealedKey;
@@ -15,29 +15,6 @@ use crate::refusal::Refusal;
 
 /// Longest content id; a job id has 36 characters.
 const LONGEST_CONTENT_ID: usize = 128;
-
-/// What a key is asked for.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NewKey {
-    /// What the key protects: a job id.
-    #[serde(rename = "Content_id")]
-    content_id: String,
-}
-
-/// The key as far as it may be told.
-#[derive(Serialize)]
-pub(crate) struct KeyInfo {
-    /// Identity of the key.
-    #[serde(rename = "Key_id")]
-    key_id: String,
-    /// What it protects.
-    #[serde(rename = "Content_id")]
-    content_id: String,
-    /// When it was made.
-    #[serde(rename = "Time_created")]
-    time_created: String,
-}
 
 /// 201 for a new key, 200 for the one that the content id has already.
 pub(crate) async fn handle(
@@ -56,8 +33,9 @@ pub(crate) async fn handle(
     let kept = app.keys.claim(&new).await?;
     let is_new = kept.key_id == new.key_id;
     app.figures.asked(is_new);
-    tracing::info!(content_id, key_id = kept.key_id, is_new, "content key given out");
-    let SealedKey { key_id, content_id, time_created, .. } = kept;
+    tracing::info!(content_id, key_id = %kept.key_id, is_new, "content key given out");
+    let SealedKey { key_id, content_id, created_at, .. } = kept;
+    let time_created = Some(created_at);
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(KeyInfo { key_id, content_id, time_created })))
 }

@@ -4,31 +4,14 @@ use axum::Json;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, State};
 use axum::http::{HeaderName, Uri, header};
+use ez_api::keys::KeyDocument;
 use ez_service::telemetry::chain;
-use serde::Serialize;
 
 use crate::app::App;
 use crate::refusal::Refusal;
 
 /// Hexadecimal digits of a key id.
 const KEY_ID_LENGTH: usize = 32;
-
-/// The key in clear.
-#[derive(Serialize)]
-pub(crate) struct ContentKey {
-    /// Identity of the key.
-    #[serde(rename = "Key_id")]
-    key_id: String,
-    /// The key: 16 bytes in hexadecimal.
-    #[serde(rename = "Key")]
-    key: String,
-    /// What it protects.
-    #[serde(rename = "Content_id")]
-    content_id: String,
-    /// When it was made.
-    #[serde(rename = "Time_created")]
-    time_created: String,
-}
 
 type NeverKept = [(HeaderName, &'static str); 1];
 
@@ -37,7 +20,7 @@ pub(crate) async fn handle(
     State(app): State<App>,
     uri: Uri,
     parameters: Result<RawPathParams, RawPathParamsRejection>,
-) -> Result<(NeverKept, Json<ContentKey>), Refusal> {
+) -> Result<(NeverKept, Json<KeyDocument>), Refusal> {
     let no_key = || Refusal::NoKey(uri.path().to_owned());
     let parameters = parameters.map_err(|_| no_key())?;
     let named = parameters.iter().find(|(name, _)| *name == "id").map(|(_, text)| text);
@@ -46,12 +29,12 @@ pub(crate) async fn handle(
     app.figures.looked_up(sealed.is_some());
     let sealed = sealed.ok_or_else(no_key)?;
     let key = sealed.open(&app.master_key).map_err(|error| Refusal::Cipher(chain(&error)))?;
-    tracing::info!(key_id = sealed.key_id, content_id = sealed.content_id, "content key read");
-    let answer = ContentKey {
+    tracing::info!(key_id = %sealed.key_id, content_id = sealed.content_id, "content key read");
+    let answer = KeyDocument {
         key,
         key_id: sealed.key_id,
         content_id: sealed.content_id,
-        time_created: sealed.time_created,
+        time_created: Some(sealed.created_at),
     };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)))
 }

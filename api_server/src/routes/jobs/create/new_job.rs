@@ -32,7 +32,7 @@ pub(super) fn from(request: CreateJob, master_key: &MasterKey, now: Timestamp) -
 fn cost_millicores(spec: &JobSpec) -> u32 {
     // The fraction has no zero in it, so there is always a rate.
     FrameRate::new(ASSUMED_RATE, 1)
-        .map_or(1, |frame_rate| estimate(&Plan { spec, frame_rate }).total_millicores())
+        .map_or(1, |frame_rate| estimate(&Plan { spec, frame_rate, preroll_ms: 0 }).total_millicores())
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! What accepted requests become.
 
-use ez_domain::spec::{Delivery, JobSpec, Preset, VideoCodec};
+use ez_domain::spec::{Delivery, JobSpec, Preset, Protection, VideoCodec};
 use ez_domain::units::Bitrate;
 use serde_json::{Value, json};
 
-use super::{SAMPLE, parse, parsed, put, valid, with};
+use super::{SAMPLE, SAMPLE_WITH_DRM, parse, parsed, put, valid, with};
 use crate::spec_document::SpecDocument;
 
 fn document_of(spec: &JobSpec) -> Value {
@@ -45,6 +45,18 @@ fn the_sample_is_taken_unchanged() {
     put(&mut changed, "/Output/Video_outputs/1/Threads", json!(3));
     put(&mut changed, "/Output/Other", json!(1));
     assert_eq!(differences(&changed, &document_of(&job.spec), "").len(), 2);
+}
+
+#[test]
+fn the_sample_with_drm_is_taken_and_protected() {
+    let job = parse(SAMPLE_WITH_DRM.as_bytes()).unwrap();
+    assert_eq!(job.spec.protection, Some(Protection::CbcsClearKey));
+    let drm = json!({"Disable_clear_key": 0, "Protection_system": "FairPlay", "Protection_scheme": "cbcs"});
+    assert_eq!(document_of(&job.spec)["Output"]["Drm"], drm);
+    for spelling in ["FAIRPLAY", "fairplay", "Fairplay"] {
+        let drm = json!({"Protection_system": spelling, "Protection_scheme": "CBCS"});
+        assert_eq!(parsed(&with("/Output/Drm", drm)).spec.protection, Some(Protection::CbcsClearKey));
+    }
 }
 
 #[test]

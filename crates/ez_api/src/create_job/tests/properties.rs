@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use ez_domain::spec::{
-    AudioCodec, AudioRendition, BucketName, Delivery, JobSpec, Preset, RenditionName, VideoCodec,
+    AudioCodec, AudioRendition, BucketName, Delivery, JobSpec, Preset, Protection, RenditionName, VideoCodec,
     VideoRendition, rules,
 };
 use ez_domain::units::{Bitrate, FrameRate};
@@ -101,6 +101,7 @@ prop_compose! {
         low_latency in any::<bool>(),
         window_seconds in 0_u32..=14_400,
         reconnect_seconds in 0_u32..=1800,
+        protection in select(vec![None, Some(Protection::CbcsClearKey)]),
         bucket in "[a-z0-9][a-z0-9-]{1,20}[a-z0-9]",
         mut video in vec(video(), 0..=10),
         audio in vec(("[a-zA-Z0-9][a-zA-Z0-9_-]{0,20}", rules::AUDIO_BITRATE_BPS), 1..=5),
@@ -117,7 +118,7 @@ prop_compose! {
         let segment_seconds = gop_seconds * (gops.min(30 / gop_seconds));
         JobSpec {
             delivery, segment_seconds, gop_seconds, low_latency, window_seconds, reconnect_seconds,
-            bucket: BucketName::new(bucket).unwrap(), video, audio,
+            protection, bucket: BucketName::new(bucket).unwrap(), video, audio,
         }
     }
 }

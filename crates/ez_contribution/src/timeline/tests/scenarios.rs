@@ -385,9 +385,15 @@ fn crash_of_ffmpeg_loses_nothing() {
     rig.feed(&Encoder::A, 1000, 0, 9500);
     let before: Vec<_> = rig.frames(true).iter().map(|one| one.dts()).collect();
     // The last segment that was committed ended 7 s after the first period's zero.
-    rig.begin_period(Some(rig.anchors[0].origin + ms(7000)));
+    let from = rig.contribution.media_zero().unwrap() + ms(7000);
+    rig.begin_period(Some(from));
     let anchor = rig.anchors[1];
     assert_eq!((anchor.number, anchor.origin), (2, ms(1000 + 6000)));
+    // The encoder's time begins with the first picture or sound that it is given.
+    let zero = rig.written().iter().filter(|one| !one.is_header()).map(Written::pts).min().unwrap();
+    let skipped = anchor.origin + ms(u64::try_from(zero).unwrap()) + anchor.preroll;
+    assert_eq!((anchor.begins, skipped), (from, from - ms(5)));
+    assert_eq!(rig.contribution.media_zero(), Some(from));
     rig.feed(&Encoder::A, 1000, 9500, 12_000);
     rig.check();
     let replayed: Vec<_> = rig.frames(true).iter().map(|one| one.dts() + 6000).collect();
@@ -419,6 +425,7 @@ fn memory_too_small_for_a_gop_falls_back_to_the_key_frame() {
     rig.start(0);
     rig.feed(&Encoder::A, 0, 0, 3000);
     rig.begin_period(None);
+    assert_eq!((rig.anchors[1].preroll, rig.anchors[1].begins), (ms(0), rig.anchors[1].origin));
     rig.feed(&Encoder::A, 0, 3000, 6000);
     rig.check();
     assert!(largest_hole(&rig.frames(true), 0) <= 110);

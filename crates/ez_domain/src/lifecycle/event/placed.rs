@@ -8,11 +8,11 @@ use crate::units::Timestamp;
 /// Gives the next epoch to a run on `worker`.
 ///
 /// Only a queued job takes a placement: with several schedulers, or after a stop, the plan may
-/// be older than the record.
+/// be older than the record. A job that is to be protected never runs in clear.
 pub(crate) fn apply(job: &Job, worker: WorkerId, incarnation: Incarnation, now: Timestamp) -> Outcome {
     match &job.phase {
         Phase::Pending { .. } => {
-            if !job.is_queued() {
+            if !job.is_queued() || job.lacks_key() {
                 return Outcome::Stale;
             }
             let epoch = job.last_epoch.next();

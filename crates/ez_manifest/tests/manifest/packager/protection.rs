@@ -1,4 +1,4 @@
-//! `ContentProtection` elements of packager's MPD, kept byte for byte.
+//! Reads the `ContentProtection` elements of an MPD, byte for byte: of packager's and of ours.
 
 use std::ops::Range;
 
@@ -7,15 +7,13 @@ use quick_xml::{
     events::{BytesStart, Event},
 };
 
-use super::Error;
-
-/// What one Representation of packager's MPD says about its encryption.
+/// What one Representation of an MPD says about its encryption.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Protection {
+pub(crate) struct Protection {
     /// `SegmentTemplate@initialization`: the path given to packager, which tells the rendition.
-    pub initialization: String,
+    pub(crate) initialization: String,
     /// All `ContentProtection` elements of it and its adaptation set.
-    pub xml: String,
+    pub(crate) xml: String,
 }
 
 /// One level of the MPD: adaptation set or representation.
@@ -28,8 +26,8 @@ struct Level {
 /// Reads the protection of every encrypted Representation.
 ///
 /// # Errors
-/// [`Error::Xml`] and [`Error::Torn`] for what is not well-formed.
-pub fn content_protection(mpd: &str) -> Result<Vec<Protection>, Error> {
+/// For what is not well-formed.
+pub(crate) fn content_protection(mpd: &str) -> Result<Vec<Protection>, String> {
     let mut reader = Reader::from_str(mpd);
     let mut found = Vec::new();
     let mut set = Level::default();
@@ -37,8 +35,7 @@ pub fn content_protection(mpd: &str) -> Result<Vec<Protection>, Error> {
     let mut depth = 0usize;
     loop {
         let begin = position(&reader);
-        let event =
-            reader.read_event().map_err(|source| Error::Xml { position: reader.error_position(), source })?;
+        let event = reader.read_event().map_err(|error| torn(&reader, &error))?;
         match &event {
             Event::Start(element) | Event::Empty(element) => {
                 let is_start = matches!(event, Event::Start(_));
@@ -46,9 +43,7 @@ pub fn content_protection(mpd: &str) -> Result<Vec<Protection>, Error> {
                     "ContentProtection" => {
                         if is_start {
                             let name = element.name();
-                            reader
-                                .read_to_end(name)
-                                .map_err(|source| Error::Xml { position: reader.error_position(), source })?;
+                            reader.read_to_end(name).map_err(|error| error.to_string())?;
                         }
                         let level = representation.as_mut().unwrap_or(&mut set);
                         level.elements.push(begin..position(&reader));
@@ -73,10 +68,14 @@ pub fn content_protection(mpd: &str) -> Result<Vec<Protection>, Error> {
                 }
             }
             Event::Eof if depth == 0 => return Ok(found),
-            Event::Eof => return Err(Error::Torn),
+            Event::Eof => return Err("it ends inside an element".to_owned()),
             _ => {}
         }
     }
+}
+
+fn torn(reader: &Reader<&[u8]>, error: &quick_xml::Error) -> String {
+    format!("not well-formed at byte {}: {error}", reader.error_position())
 }
 
 fn position(reader: &Reader<&[u8]>) -> usize {
@@ -104,56 +103,4 @@ fn outdent(element: &str) -> String {
         line.get(own.min(margin)..).unwrap_or_default().to_owned()
     };
     lines.iter().map(cut).collect::<Vec<_>>().join("\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const MPD: &str = r#"<?xml version="1.0"?>
-<MPD xmlns:cenc="urn:mpeg:cenc:2013">
-  <Period>
-    <AdaptationSet>
-      <ContentProtection value="cbcs" cenc:default_KID="0011"/>
-      <ContentProtection schemeIdUri="urn:uuid:1077">
-        <cenc:pssh>AAAA</cenc:pssh>
-      </ContentProtection>
-      <Representation id="0"><SegmentTemplate initialization="v&amp;/init.mp4"/></Representation>
-      <Representation id="1">
-        <ContentProtection value="own"/>
-        <SegmentTemplate initialization="w/init.mp4"></SegmentTemplate>
-      </Representation>
-    </AdaptationSet>
-    <AdaptationSet><SegmentTemplate initialization="a/init.mp4"/><Representation id="2"></Representation></AdaptationSet>
-  </Period>
-</MPD>"#;
-
-    #[test]
-    fn takes_elements_of_set_and_representation() {
-        let found = content_protection(MPD).unwrap();
-        let paths: Vec<&str> = found.iter().map(|one| one.initialization.as_str()).collect();
-        assert_eq!(paths, ["v&/init.mp4", "w/init.mp4"], "the clear audio has none");
-        let shared = "<ContentProtection value=\"cbcs\" cenc:default_KID=\"0011\"/>\n\
-                      <ContentProtection schemeIdUri=\"urn:uuid:1077\">\n  <cenc:pssh>AAAA</cenc:pssh>\n\
-                      </ContentProtection>";
-        assert_eq!(found[0].xml, shared);
-        assert_eq!(found[1].xml, format!("{shared}\n<ContentProtection value=\"own\"/>"));
-    }
-
-    #[test]
-    fn a_torn_file_is_an_error() {
-        for end in [60, 200, MPD.len() - 3] {
-            assert!(content_protection(&MPD[..end]).is_err(), "cut at {end}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn never_panics(cut in 0usize..MPD.len(), noise in ".{0,20}") {
-            let text = MPD.get(..cut).unwrap_or_default().to_owned() + &noise + MPD.get(cut..).unwrap_or_default();
-            let _ = content_protection(&text);
-        }
-    }
 }

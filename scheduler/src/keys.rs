@@ -1,0 +1,95 @@
+//! Fetches the content keys of jobs that are to be protected and have none yet.
+//!
+//! Such a job waits, and says why, until its key is in its record: it never starts in clear. From then on
+//! it can be placed again and again without the key server.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ez_domain::content_key::SealedContentKey;
+use ez_domain::id::JobId;
+use ez_domain::job::Job;
+use ez_domain::lifecycle::Event;
+use ez_store::{Applied, CommitGuard, SealError, StoreError, apply};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::Running;
+use crate::key_source::{Granted, NoKey};
+use crate::planner::{MOST_WAITING, tell_why};
+use crate::troubles::Troubles;
+
+/// Pause after a failure; the planner rings far more often.
+const AFTER_FAILURE: Duration = Duration::from_secs(2);
+
+#[derive(Debug, thiserror::Error)]
+enum KeyError {
+    #[error("the state store failed")]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    NoKey(#[from] NoKey),
+    #[error("the content key could not be sealed")]
+    Seal(#[from] SealError),
+}
+
+/// Where the sealed content key of a job belongs; it opens nowhere else.
+pub(crate) fn context(id: JobId) -> String {
+    format!("content-key:{id}")
+}
+
+/// Fetches keys until `ended`, whenever the planner finds jobs that lack one.
+pub(crate) async fn keep_fetching(running: Arc<Running>, ended: CancellationToken) {
+    let mut troubles = Troubles::new("fetch content keys");
+    loop {
+        tokio::select! {
+            () = running.hints.keys.notified() => {}
+            () = ended.cancelled() => return,
+        }
+        match fetch_some(&running, &ended).await {
+            Ok(()) => troubles.worked(&()),
+            Err(error) => {
+                troubles.failed((), &error);
+                // A time-out is the end of the pause.
+                drop(timeout(AFTER_FAILURE, ended.cancelled()).await);
+            }
+        }
+    }
+}
+
+async fn fetch_some(running: &Running, ended: &CancellationToken) -> Result<(), KeyError> {
+    let queued = running.app.store.queued(MOST_WAITING).await?;
+    let mut failure = None;
+    for stored in queued.iter().filter(|stored| stored.job.lacks_key()) {
+        if ended.is_cancelled() {
+            return Ok(());
+        }
+        // Who asks one that is away for each of many jobs waits for long.
+        let granted = match &failure {
+            Some(KeyError::NoKey(known)) => Err(KeyError::NoKey(known.clone())),
+            Some(_) | None => fetch(running, &stored.job).await,
+        };
+        match granted {
+            Ok(()) => {}
+            Err(KeyError::Store(error)) => return Err(error.into()),
+            Err(error) => {
+                tell_why(running, &stored.job, format!("waits for its content key: {error}")).await?;
+                failure = Some(error);
+            }
+        }
+    }
+    failure.map_or(Ok(()), Err)
+}
+
+async fn fetch(running: &Running, job: &Job) -> Result<(), KeyError> {
+    let Granted { key, created_at } = running.app.keys.key(job.id).await?;
+    let sealed = running.app.master_key.seal(&key.key.expose().to_hex(), &context(job.id))?;
+    let key = SealedContentKey { id: key.id, sealed, created_at };
+    let event = Event::KeyGranted { key };
+    if let Applied::Moved { job, effects } =
+        apply(&*running.app.store, job.id, &event, CommitGuard::Version).await?
+    {
+        tracing::info!(job = %job.id, "the job has its content key");
+        running.hints.follow(&job, &effects, None);
+    }
+    Ok(())
+}
