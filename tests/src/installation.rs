@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use ez_local::launch::{Options, Ports, Stack};
+use ez_local::launch::{Cloud, Options, Ports, Stack};
 use ez_testkit::tools::workspace_root;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::Value;
@@ -30,10 +30,23 @@ impl Installation {
     /// # Errors
     /// When a service does not come up; its log is in the message.
     pub async fn start(workers: u16) -> Result<Self> {
+        Self::start_with(workers, None).await
+    }
+
+    /// As [`Self::start`], with the bucket and the queue of a cloud.
+    ///
+    /// # Errors
+    /// When a service does not come up; its log is in the message.
+    pub async fn start_in(cloud: Cloud, workers: u16) -> Result<Self> {
+        Self::start_with(workers, Some(cloud)).await
+    }
+
+    async fn start_with(workers: u16, cloud: Option<Cloud>) -> Result<Self> {
         let machine = MACHINE.lock().await;
         let data = tempfile::tempdir().context("make a data folder")?;
         let mut options = Options::new(data.path(), Ports::free(workers)?);
         options.workers = workers;
+        options.cloud = cloud;
         let stack = match Stack::start(options).await {
             Ok(stack) => stack,
             Err(error) => bail!("the installation does not start: {error}\n{}", logs(data.path())),

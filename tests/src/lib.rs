@@ -5,6 +5,7 @@
 pub mod bench;
 pub mod browser;
 pub mod chaos;
+pub mod cloud;
 pub mod console;
 pub mod installation;
 pub mod mpd;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use ez_e2e::browser::play;
+use ez_e2e::cloud::rent;
 use ez_e2e::installation::{Installation, text};
 use ez_e2e::mpd;
 use ez_testkit::machine::undisturbed;
@@ -44,34 +45,43 @@ async fn ingest_url(installation: &Installation, id: &str) -> Result<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_channel_plays_in_browsers_and_every_frame_arrives_in_every_rendition() -> Result<()> {
+    undisturbed(async || whole_channel(Installation::start(1).await?).await).await
+}
+
+/// The same with commands over SQS and media in S3, as in a cloud.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_plays_just_so_over_sqs_and_s3() -> Result<()> {
     undisturbed(async || {
-        let flv = flv().await?;
-        let installation = Installation::start(1).await?;
-        let created = installation.create(&installation.sample_job()?).await?;
-        let id = text(&created, "Id").to_owned();
-        let url = ingest_url(&installation, &id).await?;
-        let mut publisher = Publisher::start(&flv, &url, Repeat::Once)?;
-        let job = installation.until(&id, "it streams", 20, |job| text(job, "State") == "streaming").await?;
-
-        // Both manifests play at the same time, while the channel is live.
-        let hls = job["Playback_urls"]["hls"].as_str().context("an HLS URL")?.to_owned();
-        let dash = job["Playback_urls"]["dash"].as_str().context("a DASH URL")?.to_owned();
-        assert_eq!(text(&job, "Playback_url"), hls);
-        let (by_hls, by_dash) = tokio::join!(play(&hls, "shaka", 8), play(&dash, "shaka", 8));
-        for report in [by_hls?, by_dash?] {
-            assert_eq!(report["ok"], Value::Bool(true), "{report}");
-        }
-        let live =
-            installation.until(&id, "figures", 5, |job| job["Statistics"]["Video_width"] == 1280).await?;
-        figures_are_those_of_the_contribution(&live);
-        ensure!(publisher.wait(Duration::from_secs(60)).await?.success(), "{}", publisher.log());
-
-        let (status, _) = installation.ask(Method::PUT, &format!("/jobs/{id}/stop"), None).await?;
-        assert_eq!(status, StatusCode::ACCEPTED);
-        installation.until(&id, "it stopped", 40, |job| text(job, "State") == "stopped").await?;
-        every_frame_is_there(&installation, &hls, &dash).await
+        let cloud = rent().await?;
+        whole_channel(Installation::start_in(cloud, 1).await?).await
     })
     .await
+}
+
+async fn whole_channel(installation: Installation) -> Result<()> {
+    let flv = flv().await?;
+    let created = installation.create(&installation.sample_job()?).await?;
+    let id = text(&created, "Id").to_owned();
+    let url = ingest_url(&installation, &id).await?;
+    let mut publisher = Publisher::start(&flv, &url, Repeat::Once)?;
+    let job = installation.until(&id, "it streams", 20, |job| text(job, "State") == "streaming").await?;
+
+    // Both manifests play at the same time, while the channel is live.
+    let hls = job["Playback_urls"]["hls"].as_str().context("an HLS URL")?.to_owned();
+    let dash = job["Playback_urls"]["dash"].as_str().context("a DASH URL")?.to_owned();
+    assert_eq!(text(&job, "Playback_url"), hls);
+    let (by_hls, by_dash) = tokio::join!(play(&hls, "shaka", 8), play(&dash, "shaka", 8));
+    for report in [by_hls?, by_dash?] {
+        assert_eq!(report["ok"], Value::Bool(true), "{report}");
+    }
+    let live = installation.until(&id, "figures", 5, |job| job["Statistics"]["Video_width"] == 1280).await?;
+    figures_are_those_of_the_contribution(&live);
+    ensure!(publisher.wait(Duration::from_secs(60)).await?.success(), "{}", publisher.log());
+
+    let (status, _) = installation.ask(Method::PUT, &format!("/jobs/{id}/stop"), None).await?;
+    assert_eq!(status, StatusCode::ACCEPTED);
+    installation.until(&id, "it stopped", 40, |job| text(job, "State") == "stopped").await?;
+    every_frame_is_there(&installation, &hls, &dash).await
 }
 
 fn figures_are_those_of_the_contribution(job: &Value) {

@@ -8,6 +8,7 @@
 //! - One folder has one stack at a time (an advisory lock that ends with its process).
 //! - When a [`Stack`] is dropped or its process dies, its processes are gone, transcoders included.
 
+mod cloud;
 mod configs;
 mod endpoints;
 mod error;
@@ -26,6 +27,7 @@ mod supervised;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use cloud::Cloud;
 pub use endpoints::{Endpoints, Pids};
 pub use error::Error;
 pub use layout::Layout;
@@ -70,6 +72,8 @@ pub struct Options {
     pub tools: PathBuf,
     /// The program redis-server.
     pub redis_server: PathBuf,
+    /// SQS and S3 of somebody else; `None` is the Redis stream and the local S3.
+    pub cloud: Option<Cloud>,
     /// Where messages go.
     pub say: Say,
 }
@@ -87,6 +91,7 @@ impl Options {
             tools: pinned_tools(&binaries),
             binaries,
             redis_server: in_path("redis-server"),
+            cloud: None,
             say: Arc::new(|line| tracing::info!("{line}")),
         }
     }

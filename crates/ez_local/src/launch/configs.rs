@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::ports::RTMP_PORTS_PER_WORKER;
-use super::services::{BUCKET, Plan, url};
+use super::services::{Plan, url};
 
 /// Loopback: a stack on one machine has no business elsewhere.
 const HOST: &str = "127.0.0.1";
@@ -13,7 +13,8 @@ pub(crate) fn scheduler(plan: &Plan<'_>) -> Value {
         "Server_hostname": HOST,
         "Server_port": plan.options.ports.scheduler.to_string(),
         "Redis": redis(plan),
-        "S3": { "Endpoint": url(plan.options.ports.s3) },
+        "S3": { "Endpoint": plan.options.s3_endpoint() },
+        "Drm_key_server_url": format!("{}/keys/", url(plan.options.ports.key_server)),
         "Service_token_file": plan.secrets.service_token_file,
         "Master_key_file": plan.secrets.master_key_file,
     })
@@ -34,8 +35,8 @@ pub(crate) fn api_server(plan: &Plan<'_>) -> Value {
         "Api_server_hostname": HOST,
         "Api_server_port": plan.options.ports.api.to_string(),
         "Redis": redis(plan),
-        "Playback": { "Endpoint": url(plan.options.ports.s3) },
-        "Console": { "Bucket": BUCKET },
+        "Playback": { "Endpoint": plan.options.s3_endpoint() },
+        "Console": { "Bucket": plan.options.bucket() },
         "Master_key_file": plan.secrets.master_key_file,
     })
 }
@@ -56,7 +57,7 @@ pub(crate) fn worker_app(plan: &Plan<'_>, k: u16) -> Value {
         "ffprobe_path": tool("ffprobe"),
         "packager_path": tool("packager"),
         "transcoder_path": plan.options.binaries.join("worker_transcoder"),
-        "Store": { "endpoint": url(ports.s3) },
+        "Store": { "endpoint": plan.options.s3_endpoint() },
         "Time_url": format!("{}/time", url(ports.api)),
         "Service_token_file": plan.secrets.service_token_file,
     })

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::layout::Layout;
 use super::record::Contents;
-use super::services::{BUCKET, REDIS, S3, url, worker_name};
+use super::services::{REDIS, S3, url, worker_name};
 use super::{Options, Scope};
 
 /// Where the services are.
@@ -19,7 +19,7 @@ pub struct Endpoints {
     pub scheduler: String,
     /// Base URL of the key server.
     pub key_server: String,
-    /// Base URL of the local S3.
+    /// Base URL of the S3 that is used.
     pub s3: String,
     /// The bucket in it.
     pub bucket: String,
@@ -48,7 +48,7 @@ pub struct Pids {
     pub worker_app: Vec<u32>,
     /// redis-server.
     pub redis: u32,
-    /// The local S3.
+    /// The local S3; 0 where there is none.
     pub s3: u32,
 }
 
@@ -62,8 +62,8 @@ impl Endpoints {
             console: format!("{}/", url(ports.api)),
             scheduler: url(ports.scheduler),
             key_server: url(ports.key_server),
-            s3: url(ports.s3),
-            bucket: BUCKET.to_owned(),
+            s3: options.s3_endpoint(),
+            bucket: options.bucket().to_owned(),
             redis: format!("redis://127.0.0.1:{}/", ports.redis),
             workers: workers.clone().map(|k| url(ports.worker(k))).collect(),
             rtmp: workers.clone().map(|k| ports.rtmp(k)).collect(),

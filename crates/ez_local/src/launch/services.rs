@@ -71,7 +71,10 @@ pub fn worker_name(k: u16) -> String {
 /// The services of a stack in the order of their start. Writes their configuration files.
 pub(crate) fn plan(options: &Options, layout: &Layout, secrets: &Secrets) -> Result<Vec<Service>, Error> {
     let plan = Plan { options, layout, secrets };
-    let mut services = vec![plan.redis()?, plan.s3()?];
+    let mut services = vec![plan.redis()?];
+    if options.cloud.is_none() {
+        services.push(plan.s3()?);
+    }
     if options.scope == Scope::Everything {
         let ports = &options.ports;
         services.push(plan.ours("scheduler", ports.scheduler, &configs::scheduler(&plan))?);
@@ -88,6 +91,18 @@ pub(crate) fn plan(options: &Options, layout: &Layout, secrets: &Secrets) -> Res
         }
     }
     Ok(services)
+}
+
+impl Options {
+    /// Base URL of the S3 that the stack uses.
+    pub(crate) fn s3_endpoint(&self) -> String {
+        self.cloud.as_ref().map_or_else(|| url(self.ports.s3), |cloud| cloud.s3_endpoint.clone())
+    }
+
+    /// The bucket that the stack uses.
+    pub(crate) fn bucket(&self) -> &str {
+        self.cloud.as_ref().map_or(BUCKET, |cloud| &cloud.bucket)
+    }
 }
 
 /// What the local S3 of a stack serves, and to whom.
@@ -166,14 +181,20 @@ impl Plan<'_> {
         if name == "scheduler" {
             service.environment.extend(self.s3_credentials("EZ_S3_SECRET_ACCESS_KEY"));
         }
+        if matches!(name, "scheduler" | "api_server")
+            && let Some(cloud) = &self.options.cloud
+        {
+            service.environment.extend(cloud.queue_environment());
+        }
         Ok(service)
     }
 
     fn s3_credentials(&self, secret_variable: &str) -> [(OsString, OsString); 2] {
-        [
-            ("EZ_S3_ACCESS_KEY_ID".into(), S3_ACCESS_KEY.into()),
-            (secret_variable.into(), self.secrets.s3_secret_key.clone().into()),
-        ]
+        let (id, secret) = match &self.options.cloud {
+            Some(cloud) => (cloud.access_key.0.clone(), cloud.access_key.1.clone()),
+            None => (S3_ACCESS_KEY.to_owned(), self.secrets.s3_secret_key.clone()),
+        };
+        [("EZ_S3_ACCESS_KEY_ID".into(), id.into()), (secret_variable.into(), secret.into())]
     }
 
     fn service(&self, name: &str, program: PathBuf, arguments: Vec<OsString>, sign: Sign) -> Service {
