@@ -61,14 +61,6 @@ async function seeFaults() {
   assert.match(await page.locator(".count").innerText(), /^$/);
 }
 
-/** A protected channel: whatever plays from here on was encrypted. The machine of a test has little to spare for encoders. */
-async function choose() {
-  await page.getByText("Clear-key encryption", { exact: true }).click();
-  const text = await editor.inputValue();
-  assert.match(text, /"Protection_scheme": "cbcs"/);
-  await editor.fill(text.replaceAll(/"Preset": "\w+"/g, '"Preset": "ultrafast"'));
-}
-
 /** Server and key as a user copies them into an encoder. */
 async function ingestAddress() {
   await says(state, "Ready");
@@ -138,7 +130,6 @@ try {
   await openForm();
   await seeFaults();
   tell({ step: "faults are shown at their place" });
-  await choose();
   await click("Create channel");
   tell({ publish: await ingestAddress() });
   await watch();
