@@ -6,6 +6,8 @@ pub mod bench;
 pub mod browser;
 pub mod chaos;
 pub mod console;
+pub mod containers;
+pub mod documents;
 pub mod installation;
 pub mod mpd;
 pub mod processes;
