@@ -102,8 +102,10 @@ impl Plain {
         let key = std::fs::read_to_string(secrets.join("s3_secret_key"))?;
         let s3 = serve_s3(ports.s3, data.path().join("s3"), key).await?;
         let scripts = workspace_root().join("docker/bin");
-        let made = command("bucket", &scripts.join("s3"))?.status();
-        ensure!(made?.success(), "no bucket:\n{}", last_words(data.path()));
+        let mut bucket = command("bucket", &scripts.join("s3"))?;
+        // The S3 server is in this process.
+        let made = tokio::task::spawn_blocking(move || bucket.status()).await??;
+        ensure!(made.success(), "no bucket:\n{}", last_words(data.path()));
         let mut plain = Self { ports, running: Vec::new(), data, _redis: redis, _s3: s3 };
         let programs = programs()?;
         for (name, port) in [
