@@ -40,6 +40,7 @@ need_everything() {
     install_redis
     install_media_tools
     install_moto
+    apt_install curl curl
     need_chromium
     need_node
 }

@@ -7,6 +7,8 @@ pub mod browser;
 pub mod chaos;
 pub mod cloud;
 pub mod console;
+pub mod containers;
+pub mod documents;
 pub mod installation;
 pub mod mpd;
 pub mod processes;
