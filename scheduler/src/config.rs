@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use settings::{ConfigFault, Settings};
 
 /// Environment variables and the keys that they set.
-pub const BINDINGS: [Binding; 22] = [
+pub const BINDINGS: [Binding; 24] = [
     ("EZ_SCHEDULER_HOST", "Server_hostname"),
     ("EZ_SCHEDULER_PORT", "Server_port"),
     ("EZ_REDIS_URL", "Redis.Url"),
@@ -33,6 +33,8 @@ pub const BINDINGS: [Binding; 22] = [
     ("EZ_S3_ACCESS_KEY_ID", "S3.Access_key_id"),
     ("EZ_S3_SECRET_ACCESS_KEY", "S3.Secret_access_key"),
     ("EZ_KEY_SERVER_URL", "Drm_key_server_url"),
+    ("EZ_KEY_TOKEN", "Drm_key_server_token"),
+    ("EZ_KEY_TOKEN_FILE", "Drm_key_server_token_file"),
     ("EZ_SERVICE_TOKEN", "Service_token"),
     ("EZ_SERVICE_TOKEN_FILE", "Service_token_file"),
     ("EZ_MASTER_KEY", "Master_key"),
@@ -63,9 +65,16 @@ pub struct Config {
     #[serde(rename = "S3")]
     pub s3: S3,
     /// Address of the key server, such as `http://127.0.0.1:5080/keys/`. Without one, jobs that are to be
-    /// protected wait. It is asked with the service token.
+    /// protected wait.
     #[serde(rename = "Drm_key_server_url")]
     pub drm_key_server_url: String,
+    /// What the key server wants to see, in clear; prefer the file. Without either, the service token: better
+    /// another one, which workers do not know.
+    #[serde(rename = "Drm_key_server_token")]
+    pub drm_key_server_token: Secret<String>,
+    /// File with what the key server wants to see.
+    #[serde(rename = "Drm_key_server_token_file")]
+    pub drm_key_server_token_file: String,
     /// What workers must present, in clear; prefer the file.
     #[serde(rename = "Service_token")]
     pub service_token: Secret<String>,
@@ -130,6 +139,8 @@ impl Default for Config {
             sqs: ez_queue::sqs::Keys::default(),
             s3: S3::default(),
             drm_key_server_url: String::new(),
+            drm_key_server_token: unset(),
+            drm_key_server_token_file: String::new(),
             service_token: unset(),
             service_token_file: String::new(),
             master_key: unset(),

@@ -87,7 +87,8 @@ pub enum ConfigFault {
     KeyServerUrl(String),
     /// A key server, and nothing to prove oneself with.
     #[error(
-        "Drm_key_server_url needs a service token: give Service_token_file (or EZ_SERVICE_TOKEN), the key server's own"
+        "Drm_key_server_url needs a token: give the key server's own by Drm_key_server_token_file \
+         (or EZ_KEY_TOKEN_FILE), or Service_token_file if it has that"
     )]
     KeyServerWithoutToken,
     /// No master key.
@@ -145,7 +146,9 @@ impl Config {
         if service_token.is_none() && !is_loopback(&self.server_hostname) {
             return Err(ConfigFault::OpenWithoutToken(self.server_hostname));
         }
-        let key_server = key_server(&self.drm_key_server_url, service_token.as_ref())?;
+        let key_token =
+            secret("Drm_key_server_token", self.drm_key_server_token, &self.drm_key_server_token_file)?;
+        let key_server = key_server(&self.drm_key_server_url, key_token.or_else(|| service_token.clone()))?;
         let master_key =
             secret("Master_key", self.master_key, &self.master_key_file)?.ok_or(ConfigFault::NoMasterKey)?;
         let master_key = MasterKey::from_hex(master_key.expose()).map_err(ConfigFault::MasterKey)?;
@@ -215,7 +218,7 @@ impl S3 {
 
 fn key_server(
     url: &str,
-    token: Option<&Secret<String>>,
+    token: Option<Secret<String>>,
 ) -> Result<Option<(Url, Secret<String>)>, ConfigFault> {
     if url.is_empty() {
         return Ok(None);
@@ -223,7 +226,7 @@ fn key_server(
     let parsed = Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
     let parsed = parsed.ok_or_else(|| ConfigFault::KeyServerUrl(url.to_owned()))?;
     let token = token.ok_or(ConfigFault::KeyServerWithoutToken)?;
-    Ok(Some((parsed, token.clone())))
+    Ok(Some((parsed, token)))
 }
 
 fn port(key: &'static str, text: &str) -> Result<u16, ConfigFault> {

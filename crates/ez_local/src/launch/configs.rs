@@ -15,6 +15,7 @@ pub(crate) fn scheduler(plan: &Plan<'_>) -> Value {
         "Redis": redis(plan),
         "S3": { "Endpoint": plan.options.s3_endpoint() },
         "Drm_key_server_url": format!("{}/keys/", url(plan.options.ports.key_server)),
+        "Drm_key_server_token_file": plan.secrets.key_token_file,
         "Service_token_file": plan.secrets.service_token_file,
         "Master_key_file": plan.secrets.master_key_file,
     })
@@ -26,7 +27,7 @@ pub(crate) fn key_server(plan: &Plan<'_>) -> Value {
         "Server_port": plan.options.ports.key_server.to_string(),
         "Redis": redis(plan),
         "Master_key_file": plan.secrets.master_key_file,
-        "Service_token_file": plan.secrets.service_token_file,
+        "Service_token_file": plan.secrets.key_token_file,
     })
 }
 

@@ -19,6 +19,8 @@ pub(crate) struct Secrets {
     pub(crate) master_key_file: PathBuf,
     /// The file with the word by which services know each other.
     pub(crate) service_token_file: PathBuf,
+    /// The file with the word by which the key server knows the scheduler; workers have no need of it.
+    pub(crate) key_token_file: PathBuf,
     /// The secret half of the local S3's access key.
     pub(crate) s3_secret_key: String,
 }
@@ -35,8 +37,10 @@ impl Secrets {
         load_or_make(&master_key_file)?;
         let service_token_file = folder.join("service_token");
         load_or_make(&service_token_file)?;
+        let key_token_file = folder.join("key_token");
+        load_or_make(&key_token_file)?;
         let s3_secret_key = load_or_make(&folder.join("s3_secret_key"))?;
-        Ok(Self { master_key_file, service_token_file, s3_secret_key })
+        Ok(Self { master_key_file, service_token_file, key_token_file, s3_secret_key })
     }
 }
 

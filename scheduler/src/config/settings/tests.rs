@@ -44,6 +44,23 @@ fn every_binding_reaches_its_key() {
 }
 
 #[test]
+fn the_key_server_is_asked_with_its_own_token_or_the_service_s() {
+    let url = ("EZ_KEY_SERVER_URL", "http://keys:5080/keys/");
+    let token = |environment: &[(&str, &str)]| {
+        let settings = config(&[&[("EZ_MASTER_KEY", KEY), url], environment].concat()).settings().unwrap();
+        settings.key_server.map(|(_, token)| token.expose().clone())
+    };
+    let (own, service) = (("EZ_KEY_TOKEN", "own"), ("EZ_SERVICE_TOKEN", "service"));
+    assert_eq!(token(&[own, service]).as_deref(), Some("own"));
+    assert_eq!(token(&[service]).as_deref(), Some("service"));
+    assert!(fault(&[("EZ_MASTER_KEY", KEY), url]).contains("Drm_key_server_token_file"));
+    for bad in ["keys:5080", "ftp://keys/", "nonsense"] {
+        let fault = fault(&[("EZ_MASTER_KEY", KEY), ("EZ_KEY_SERVER_URL", bad), service]);
+        assert!(fault.contains("give an http or https URL"), "{bad}: {fault}");
+    }
+}
+
+#[test]
 fn addresses_are_put_together() {
     let settings =
         config(&[("EZ_MASTER_KEY", KEY), ("EZ_REDIS_PORT", "7000"), ("EZ_REDIS_PASSWORD", "p@ss/word")])
