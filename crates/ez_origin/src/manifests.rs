@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ez_domain::fault::{Failure, Fault};
 use ez_domain::id::Epoch;
+use ez_domain::spec::RenditionName;
 use ez_manifest::dash::{self, UtcTiming};
 use ez_manifest::timeline::Timeline;
 use ez_manifest::{hls, uri};
@@ -22,6 +23,7 @@ use crate::{Settings, Stopped};
 #[derive(Debug)]
 pub(crate) struct Manifests {
     settings: Settings,
+    store: Arc<dyn ObjectStore>,
     policy: Policy,
     dice: Dice,
     pub(crate) timeline: StableObject,
@@ -38,19 +40,7 @@ impl Manifests {
         dice: &mut Dice,
     ) -> Self {
         let objects = Objects::of(settings.job);
-        let mut cell = |object: ObjectKey, mark| {
-            let content_type = object.kind.content_type().to_owned();
-            let cache_control = object.kind.cache_control().to_owned();
-            let settings = stable::Settings {
-                key: object.key,
-                content_type,
-                cache_control,
-                mark,
-                conditional: true,
-                policy,
-            };
-            StableObject::new(Arc::clone(store), settings, dice.fork())
-        };
+        let mut cell = |object, mark| cell(store, policy, dice, object, mark);
         let delivery = settings.spec.delivery;
         let mut media_playlists = Vec::new();
         if delivery.has_hls() {
@@ -65,6 +55,7 @@ impl Manifests {
         let mpd = delivery.has_dash().then(|| cell(objects.manifest(), Mark::XmlComment));
         Self {
             settings: settings.clone(),
+            store: Arc::clone(store),
             policy,
             dice: dice.fork(),
             timeline,
@@ -94,6 +85,7 @@ impl Manifests {
         let mut refusals = || Refusals::new(self.policy, self.dice.fork());
         let mut writes = Vec::new();
         for (name, cell) in &mut self.media_playlists {
+        self.cover(timeline);
             if let Some(text) = hls::media_playlist(timeline, name) {
                 writes.push(write(cell, text, epoch, refusals()));
             }
@@ -121,6 +113,23 @@ impl Manifests {
         let mut timings: Vec<UtcTiming> =
             self.settings.time_url.iter().cloned().map(UtcTiming::HttpIso).collect();
         // Relative, as we do not know under which name viewers reach the bucket.
+    /// Takes in the renditions of an earlier specification, whose playlists must end as well.
+    fn cover(&mut self, timeline: &Timeline) {
+        if !self.settings.spec.delivery.has_hls() {
+            return;
+        }
+        for rendition in timeline.ladder() {
+            if self.media_playlists.iter().any(|(known, _)| *known == rendition.name) {
+                continue;
+            }
+            if let Ok(name) = RenditionName::new(rendition.name.as_str()) {
+                let object = Objects::of(self.settings.job).media_playlist(&name);
+                let made = cell(&self.store, self.policy, &mut self.dice, object, Mark::HashComment);
+                self.media_playlists.push((rendition.name.clone(), made));
+            }
+        }
+    }
+
         timings.push(UtcTiming::HttpHead(uri::MPD.to_owned()));
         timings.push(UtcTiming::Direct(now_ms));
         timings
@@ -133,6 +142,24 @@ impl Manifests {
 async fn write(
     cell: &mut StableObject,
     text: String,
+fn cell(
+    store: &Arc<dyn ObjectStore>,
+    policy: Policy,
+    dice: &mut Dice,
+    object: ObjectKey,
+    mark: Mark,
+) -> StableObject {
+    let settings = stable::Settings {
+        content_type: object.kind.content_type().to_owned(),
+        cache_control: object.kind.cache_control().to_owned(),
+        key: object.key,
+        mark,
+        conditional: true,
+        policy,
+    };
+    StableObject::new(Arc::clone(store), settings, dice.fork())
+}
+
     epoch: Epoch,
     mut refusals: Refusals,
 ) -> Result<(), Stopped> {

@@ -152,6 +152,7 @@ impl Origin {
         }
         let id = timeline.open_period(period.record.wall_ms).map_err(bug)?;
         tracing::info!(local = period.local, period = %id, wall_ms = period.record.wall_ms, "period opened");
+            ladder::renew(timeline, &self.settings.spec, period.record.frame_rate).map_err(bug)?;
         period.record.id = Some(id);
         if let Err(error) = period.folder.write(&period.record).await {
             // Only a process that takes over would read it.

@@ -33,8 +33,14 @@ impl Origin {
         let epoch = settings.epoch.number();
         // A process that takes over from its predecessor in the same run goes on in its open period.
         let adopted = adopt(&settings, &mut probed, |timeline| {
-            if timeline.epoch() != epoch {
-                return timeline.begin_run(epoch);
+            if timeline.epoch() == epoch {
+                timeline.take_over();
+            } else {
+                timeline.begin_run(epoch)?;
+            }
+            // What was published by another specification ends before media of this one begins.
+            if !ladder::follows(timeline, &settings.spec) {
+                timeline.end();
             }
             timeline.take_over();
             Ok(())
@@ -57,7 +63,8 @@ impl Origin {
         let mut publisher = JoinSet::new();
         publisher.spawn(publisher::publish(probed.manifests, states, acknowledge));
         progress.send_modify(|progress| {
-            progress.frame_rate = timeline.as_ref().and_then(ladder::resolved_frame_rate);
+            progress.frame_rate =
+                timeline.as_ref().and_then(|timeline| ladder::resolved_frame_rate(timeline, &settings.spec));
             progress.unfinished = unfinished;
         });
         let mut origin = Self {

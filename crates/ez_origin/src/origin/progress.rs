@@ -13,7 +13,7 @@ use crate::spool::LastMedia;
 pub struct Progress {
     /// The store was read and taken over.
     pub ready: bool,
-    /// Frame rate of earlier periods, which the timeline fixes.
+    /// Frame rate of earlier periods of this specification, which the timeline fixes.
     pub frame_rate: Option<FrameRate>,
     /// What an earlier process of this run published last, if it had not come to its end.
     pub unfinished: Option<LastMedia>,
@@ -41,7 +41,10 @@ impl Origin {
             acknowledged.media_end_ms.or_else(|| self.timeline.as_ref().and_then(Timeline::media_end_ms));
         let now = Progress {
             ready: true,
-            frame_rate: self.timeline.as_ref().and_then(crate::ladder::resolved_frame_rate),
+            frame_rate: self
+                .timeline
+                .as_ref()
+                .and_then(|timeline| crate::ladder::resolved_frame_rate(timeline, &self.settings.spec)),
             unfinished: None,
             committed: acknowledged.committed,
             newest_period: acknowledged.newest_period,
