@@ -12,4 +12,5 @@ mod metrics;
 mod outages;
 mod process;
 mod properties;
+mod replace;
 mod support;

@@ -3,7 +3,6 @@
 //! The job is in the store before the answer goes out. Whatever happens to the queue, a scheduler
 //! finds the job in the outbox.
 
-mod content_type;
 mod new_job;
 
 use axum::Json;
@@ -11,12 +10,12 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ez_api::create_job::{self, CreateJob};
-use ez_api::fault::warnings_text;
 use ez_api::problem::Problem;
 use ez_service::http::Bytes256KiB;
 use ez_store::{CreateError, Stored, Totals};
 
-use self::content_type::JsonOrNothing;
+use super::content_type::JsonOrNothing;
+use super::dry_run;
 use crate::app::App;
 use crate::live_job::live_job;
 use crate::refusal::Refusal;
@@ -32,8 +31,7 @@ pub(crate) async fn handle(
 ) -> Result<Response, Refusal> {
     let request = create_job::parse(&body).map_err(Problem::bad_request)?;
     if request.dry_run {
-        let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
-        return Ok((headers, warnings_text(&request.warnings)).into_response());
+        return Ok(dry_run::answer(&request));
     }
     let stored = create(&app, request).await?;
     let id = stored.job.id;
