@@ -8,7 +8,7 @@ use ez_api::fault::{Warning, warnings_text};
 use ez_api::job::{DrmEncryptionKeyInfo, Failure, LiveJob, State};
 use ez_api::spec_document::SpecDocument;
 use ez_domain::id::JobId;
-use ez_domain::job::{Desired, Ingest, Job, Phase};
+use ez_domain::job::{Desired, Ingest, Job, PhaseName};
 use ez_domain::secret::Secret;
 use ez_store::{MasterKey, Stored};
 
@@ -34,7 +34,7 @@ pub fn live_job(stored: &Stored, master_key: &MasterKey, playback: &Playback) ->
     let playback_urls = playback.urls(job.id, &job.spec);
     LiveJob {
         id: job.id,
-        state: state(job),
+        state: state(job.phase.name()),
         time_last_worker_report_ms: statistics.as_ref().map_or(0, |(at, _)| at.millis()),
         ingress_bandwidth_kbps: figures.ingress_kbps,
         transcoding_cpu_utilization: String::new(),
@@ -72,15 +72,14 @@ pub fn live_job(stored: &Stored, master_key: &MasterKey, playback: &Playback) ->
 }
 
 /// The original's word for the phase.
-pub(crate) const fn state(job: &Job) -> State {
-    match job.phase {
-        Phase::Pending { .. } | Phase::Assigned { .. } | Phase::Backoff { .. } => State::Created,
-        Phase::Listening { .. }
-        | Phase::Interrupted { .. }
-        | Phase::Stopping { .. }
-        | Phase::Finishing { .. } => State::Running,
-        Phase::Streaming { .. } => State::Streaming,
-        Phase::Stopped { .. } | Phase::Failed { .. } | Phase::Deleting { .. } => State::Stopped,
+pub(crate) const fn state(phase: PhaseName) -> State {
+    match phase {
+        PhaseName::Pending | PhaseName::Assigned | PhaseName::Backoff => State::Created,
+        PhaseName::Listening | PhaseName::Interrupted | PhaseName::Stopping | PhaseName::Finishing => {
+            State::Running
+        }
+        PhaseName::Streaming => State::Streaming,
+        PhaseName::Stopped | PhaseName::Failed | PhaseName::Deleting => State::Stopped,
     }
 }
 

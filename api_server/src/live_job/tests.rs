@@ -1,6 +1,6 @@
 use ez_domain::fault::{Failure as Cause, Fault};
 use ez_domain::id::{Epoch, Incarnation, WorkerId};
-use ez_domain::job::{Credentials, PhaseName, Run};
+use ez_domain::job::{Credentials, Phase, Run};
 use ez_domain::lifecycle::{Event, Outcome, RunOutcome, RunState, step};
 use ez_domain::units::Timestamp;
 use ez_store::Totals;

@@ -181,7 +181,9 @@ async fn bad_queries_are_refused() {
         "limit=-1",
         "limit=many",
         "limit=",
-        "cursor=",
+        "after=",
+        "after=1",
+        "after=../x",
         "cursor=1",
         "cursor=../x",
         "state=",
@@ -195,3 +197,8 @@ async fn bad_queries_are_refused() {
     }
     api.get("/jobs/active?state=running").await.problem(400);
 }
+    let problem = api.get("/jobs?stat=running").await.problem(400);
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("limit, after, state, phase, worker"), "{detail}");
+    let problem = api.get("/jobs?phase=x").await.problem(400);
+    assert!(problem["detail"].as_str().unwrap().contains("listening"), "{problem}");

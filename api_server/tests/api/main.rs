@@ -12,5 +12,6 @@ mod metrics;
 mod outages;
 mod process;
 mod properties;
+mod repeat;
 mod replace;
 mod support;
