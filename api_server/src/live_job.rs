@@ -46,7 +46,11 @@ pub fn live_job(stored: &Stored, master_key: &MasterKey, playback: &Playback) ->
             ingest.map_or_else(String::new, |ingest| ingest_url(ingest, &stream_key)),
         ),
         rtmp_ingest_port: ingest.map_or(0, |ingest| ingest.port),
-        input_info_url: String::new(),
+        input_info_url: if figures.input_info_stored {
+            playback.input_info(job.id, &job.spec)
+        } else {
+            String::new()
+        },
         spec: SpecDocument::from(&job.spec),
         job_validation_warnings: warnings(job),
         stream_key,
@@ -85,7 +89,7 @@ pub(crate) const fn state(phase: PhaseName) -> State {
 
 /// A job whose key does not open can still be seen, stopped and deleted; only nobody can be told how
 /// to publish to it.
-fn open_stream_key(job: &Job, master_key: &MasterKey) -> Secret<String> {
+pub(crate) fn open_stream_key(job: &Job, master_key: &MasterKey) -> Secret<String> {
     let sealed = &job.credentials.sealed_stream_key;
     master_key.open(sealed, &stream_key_context(job.id)).unwrap_or_else(|error| {
         let error = ez_service::telemetry::chain(&error);

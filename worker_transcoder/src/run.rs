@@ -6,6 +6,7 @@
 
 mod contribution;
 mod figures;
+mod input_info;
 mod periods;
 mod restarts;
 mod startup;
@@ -109,6 +110,8 @@ struct Run {
     restarts: Restarts,
     next_local: u32,
     leaving: Option<Leaving>,
+    /// The contribution that was last described in the bucket.
+    described: Option<input_info::Facts>,
     meter: Meter,
 }
 
@@ -240,6 +243,7 @@ impl Run {
     async fn each_second(&mut self) -> Option<Over> {
         let now = self.clock.now();
         self.meter.second(now);
+        self.describe().await;
         if let Some((failure, until)) = self.leaving.as_ref().and_then(|leaving| leaving.failure.as_ref())
             && now >= *until
         {

@@ -65,6 +65,12 @@ impl Manifests {
         }
     }
 
+    /// A cell for the description of what the publisher sends.
+    pub(crate) fn input_info(&mut self) -> StableObject {
+        let object = Objects::of(self.settings.job).input_info();
+        cell(&self.store, self.policy, &mut self.dice, object, Mark::InContent)
+    }
+
     /// Stores the timeline.
     pub(crate) async fn store_timeline(&mut self, timeline: &Timeline) -> Result<(), Stopped> {
         let json = Bytes::from(timeline.to_json().map_err(crate::bug)?);
@@ -79,13 +85,13 @@ impl Manifests {
 
     /// Stores everything that follows from the timeline, which is stored already.
     pub(crate) async fn store_projections(&mut self, timeline: &Timeline) -> Result<(), Stopped> {
+        self.cover(timeline);
         let now_ms = self.settings.clock.wall_now_ms();
         let utc = self.utc_timings(now_ms);
         let epoch = self.settings.epoch;
         let mut refusals = || Refusals::new(self.policy, self.dice.fork());
         let mut writes = Vec::new();
         for (name, cell) in &mut self.media_playlists {
-        self.cover(timeline);
             if let Some(text) = hls::media_playlist(timeline, name) {
                 writes.push(write(cell, text, epoch, refusals()));
             }
@@ -107,12 +113,6 @@ impl Manifests {
         Ok(())
     }
 
-    /// Where players may learn the time (ISO/IEC 23009-1 5.8.4.11), best first: a clock of ours, the
-    /// `Date` of whatever server delivers the MPD, and what it was when this was written.
-    fn utc_timings(&self, now_ms: i64) -> Vec<UtcTiming> {
-        let mut timings: Vec<UtcTiming> =
-            self.settings.time_url.iter().cloned().map(UtcTiming::HttpIso).collect();
-        // Relative, as we do not know under which name viewers reach the bucket.
     /// Takes in the renditions of an earlier specification, whose playlists must end as well.
     fn cover(&mut self, timeline: &Timeline) {
         if !self.settings.spec.delivery.has_hls() {
@@ -130,18 +130,18 @@ impl Manifests {
         }
     }
 
+    /// Where players may learn the time (ISO/IEC 23009-1 5.8.4.11), best first: a clock of ours, the
+    /// `Date` of whatever server delivers the MPD, and what it was when this was written.
+    fn utc_timings(&self, now_ms: i64) -> Vec<UtcTiming> {
+        let mut timings: Vec<UtcTiming> =
+            self.settings.time_url.iter().cloned().map(UtcTiming::HttpIso).collect();
+        // Relative, as we do not know under which name viewers reach the bucket.
         timings.push(UtcTiming::HttpHead(uri::MPD.to_owned()));
         timings.push(UtcTiming::Direct(now_ms));
         timings
     }
 }
 
-/// Writes a projection; what an older owner or another process of our epoch put in between is replaced.
-///
-/// Which process of an epoch owns the channel is decided at the timeline, not here.
-async fn write(
-    cell: &mut StableObject,
-    text: String,
 fn cell(
     store: &Arc<dyn ObjectStore>,
     policy: Policy,
@@ -160,6 +160,12 @@ fn cell(
     StableObject::new(Arc::clone(store), settings, dice.fork())
 }
 
+/// Writes a projection; what an older owner or another process of our epoch put in between is replaced.
+///
+/// Which process of an epoch owns the channel is decided at the timeline, not here.
+async fn write(
+    cell: &mut StableObject,
+    text: String,
     epoch: Epoch,
     mut refusals: Refusals,
 ) -> Result<(), Stopped> {

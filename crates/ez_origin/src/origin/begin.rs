@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 
 use super::{Origin, Progress};
 use crate::budget::Budget;
+use crate::input_info::InputInfo;
 use crate::period::Period;
 use crate::publisher::{self, Acknowledged};
 use crate::spool::{self, Found, Spool};
@@ -42,7 +43,6 @@ impl Origin {
             if !ladder::follows(timeline, &settings.spec) {
                 timeline.end();
             }
-            timeline.take_over();
             Ok(())
         });
         let timeline = adopted.await?;
@@ -61,6 +61,7 @@ impl Origin {
         let (snapshots, states) = watch::channel(None);
         let (acknowledge, acknowledged) = watch::channel(Acknowledged::default());
         let mut publisher = JoinSet::new();
+        let input_info = InputInfo::new(probed.manifests.input_info(), settings.epoch);
         publisher.spawn(publisher::publish(probed.manifests, states, acknowledge));
         progress.send_modify(|progress| {
             progress.frame_rate =
@@ -78,6 +79,7 @@ impl Origin {
             periods: std::collections::VecDeque::new(),
             uploads: JoinSet::new(),
             expiry: expiry::Expiry::default(),
+            input_info,
             listing: JoinSet::new(),
             publisher,
             snapshots,

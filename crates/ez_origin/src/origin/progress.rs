@@ -29,6 +29,8 @@ pub struct Progress {
     pub given_up: u64,
     /// Requests that the store failed.
     pub store_failures: u64,
+    /// Whether this run's description of the contribution is in the store.
+    pub input_info_stored: bool,
     /// Why the store takes nothing at the moment.
     pub trouble: Option<Failure>,
 }
@@ -52,6 +54,7 @@ impl Origin {
             backlog: u64::try_from(backlog).unwrap_or(u64::MAX),
             given_up: self.given_up,
             store_failures: self.health.failures(),
+            input_info_stored: self.input_info.is_stored(),
             trouble: self.health.trouble().map(|trouble| crate::refusals::trouble(&trouble)),
         };
         self.progress.send_if_modified(|progress| {

@@ -77,6 +77,11 @@ impl<'stage> Process<'stage> {
         }
     }
 
+    /// Says what the publisher sends.
+    pub(crate) async fn describe(&self, json: &str) {
+        self.say(Message::InputKnown { json: json.to_owned().into() }).await;
+    }
+
     pub(crate) async fn end(&self, local: u32, tail: Tail) -> Duration {
         let (length, ended) = oneshot::channel();
         self.say(Message::PeriodEnded { local, tail, length }).await;
