@@ -10,6 +10,7 @@ pub(crate) mod control;
 mod entry;
 mod id;
 mod launch;
+mod log_lines;
 mod logs;
 mod process;
 mod record;
@@ -22,7 +23,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ez_api::internal::{RunAction, RunOrder, RunStatus};
+use ez_api::internal::{LogLine, RunAction, RunOrder, RunStatus};
+use ez_domain::id::JobId;
 use ez_domain::lifecycle::{RunOutcome, RunState};
 use ez_service::latest::Latest as _;
 use ez_service::tasks::{OnFailure, TaskGroup};
@@ -234,6 +236,13 @@ impl Runs {
             .iter()
             .map(|(id, entry)| RunView::new(*id, &entry.seen.latest(), &entry.wanted.latest()))
             .collect()
+    }
+
+    /// The last lines that runs of this job logged here, oldest first, also of runs that have ended.
+    pub(crate) async fn log_lines(&self, job: JobId, wanted: usize) -> Vec<LogLine> {
+        let folder = self.shared.launcher.logs_folder();
+        let read = tokio::task::spawn_blocking(move || log_lines::last(&folder, job, wanted));
+        read.await.unwrap_or_default()
     }
 
     /// Whether the worker ends its runs.

@@ -8,6 +8,7 @@ mod dry_run;
 pub(crate) mod events;
 pub(crate) mod get;
 pub(crate) mod list;
+pub(crate) mod logs;
 mod path;
 pub(crate) mod put;
 pub(crate) mod resume;

@@ -8,6 +8,7 @@ mod create;
 mod health_and_time;
 mod life;
 mod lists;
+mod logs;
 mod metrics;
 mod outages;
 mod process;

@@ -37,6 +37,7 @@ pub(crate) fn api_server(plan: &Plan<'_>) -> Value {
         "Playback": { "Endpoint": url(plan.options.ports.s3) },
         "Console": { "Bucket": BUCKET },
         "Master_key_file": plan.secrets.master_key_file,
+        "Service_token_file": plan.secrets.service_token_file,
     })
 }
 
