@@ -9,20 +9,27 @@ use ez_queue::sqs::HalfAccessKey;
 use ez_queue::{Command, CommandQueue, QueueError, RedisStreamQueue, SqsQueue};
 use ez_store::{MasterKey, RedisStore, Store, StoreError};
 
-use crate::config::{Config, MasterKeyError};
+use crate::config::{Config, MasterKeyError, TokenError};
 use crate::console::policy;
 use crate::figures::Figures;
 use crate::playback::{Playback, PlaybackError};
+use crate::workers::Workers;
 
 /// Longest wait for the queue before an answer goes out without it.
 const QUEUE_LIMIT: Duration = Duration::from_secs(1);
 
-/// Why the service cannot be put together; always the configuration's fault.
+/// Why the service cannot be put together; but for the client always the configuration's fault.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// There is no master key.
     #[error(transparent)]
     MasterKey(#[from] MasterKeyError),
+    /// There is no usable service token.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The client for workers cannot be made.
+    #[error("the client for workers cannot be made")]
+    Client(#[source] reqwest::Error),
     /// Playback addresses cannot be made.
     #[error(transparent)]
     Playback(#[from] PlaybackError),
@@ -46,6 +53,8 @@ pub struct App {
     pub(crate) master_key: Arc<MasterKey>,
     pub(crate) playback: Arc<Playback>,
     pub(crate) console: Arc<Console>,
+    /// The workers' own routes.
+    pub(crate) workers: Workers,
     /// Most jobs that may exist, when there is a limit.
     pub(crate) max_jobs: Option<usize>,
     /// Whether `/metrics` is served.
@@ -95,6 +104,7 @@ impl App {
             master_key: Arc::new(config.master_key()?),
             playback: Arc::new(playback),
             console: Arc::new(console),
+            workers: Workers::new(config.service_token()?).map_err(BuildError::Client)?,
             max_jobs: Some(config.max_jobs).filter(|&limit| limit > 0),
             tells_metrics: config.metrics,
             figures: Figures::default(),

@@ -1,14 +1,17 @@
 //! The configuration: keys in the original's spelling where it had them.
 
 mod queue;
+mod token;
 
 use ez_api::port;
+use ez_domain::secret::Secret;
 use ez_redis::RedisConfig;
 use ez_service::config::Binding;
 use ez_store::{MasterKey, SealError};
 use serde::{Deserialize, Serialize};
 
 pub use queue::QueueConfig;
+pub use token::TokenError;
 
 use crate::playback::PlaybackConfig;
 
@@ -33,6 +36,8 @@ pub const BINDINGS: &[Binding] = &[
     ("EZ_SQS_SECRET_ACCESS_KEY", "Sqs.Secret_access_key"),
     ("EZ_MASTER_KEY", "Master_key"),
     ("EZ_MASTER_KEY_FILE", "Master_key_file"),
+    ("EZ_SERVICE_TOKEN", "Service_token"),
+    ("EZ_SERVICE_TOKEN_FILE", "Service_token_file"),
     ("EZ_PLAYBACK_ENDPOINT", "Playback.Endpoint"),
     ("EZ_PLAYBACK_URL_TEMPLATE", "Playback.Url_template"),
     ("EZ_CONSOLE_BUCKET", "Console.Bucket"),
@@ -72,6 +77,12 @@ pub struct Config {
     /// A file that holds the master key as 64 hexadecimal digits.
     #[serde(rename = "Master_key_file")]
     pub master_key_file: String,
+    /// The token of this installation's services, by which workers tell their logs. Better given as a file.
+    #[serde(rename = "Service_token")]
+    pub service_token: String,
+    /// A file that holds that token.
+    #[serde(rename = "Service_token_file")]
+    pub service_token_file: String,
     /// Most jobs that may exist; 0, the default, is no limit.
     #[serde(rename = "Max_jobs")]
     pub max_jobs: usize,
@@ -102,6 +113,8 @@ impl Default for Config {
             console: ConsoleConfig::default(),
             master_key: String::new(),
             master_key_file: String::new(),
+            service_token: String::new(),
+            service_token_file: String::new(),
             max_jobs: 0,
             metrics: true,
         }
@@ -151,6 +164,14 @@ impl Config {
             }
         };
         MasterKey::from_hex(&text).map_err(MasterKeyError::Unusable)
+    }
+
+    /// Reads the service token from where the configuration says.
+    ///
+    /// # Errors
+    /// See [`TokenError`].
+    pub fn service_token(&self) -> Result<Option<Secret<String>>, TokenError> {
+        token::read(&self.service_token, &self.service_token_file)
     }
 }
 

@@ -19,14 +19,14 @@ impl Figures {
     /// Adds all of them.
     pub(crate) fn register(&self, registry: &mut Registry) {
         registry.register("jobs_created", "Jobs made through this instance", self.jobs_created.clone());
-        let help = "Stops, resumes and deletions that changed a job, through this instance";
+        let help = "Stops, resumes, replacements and deletions that changed a job, through this instance";
         registry.register("job_wishes", help, self.wishes.clone());
         let help =
             "Commands of this instance: queued at once, or left in the outbox because the queue failed";
         registry.register("commands_announced", help, self.announced.clone());
     }
 
-    /// A user's wish changed a job; `wish` is `stop`, `resume` or `delete`.
+    /// A user's wish changed a job; `wish` is `stop`, `resume`, `replace` or `delete`.
     pub(crate) fn wished(&self, wish: &'static str) {
         self.wishes.get_or_create(&[("wish", wish)]).inc();
     }

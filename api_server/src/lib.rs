@@ -19,6 +19,7 @@ pub mod playback;
 mod refusal;
 mod router;
 mod routes;
+mod workers;
 
 use anyhow::Result;
 use tokio::net::TcpListener;

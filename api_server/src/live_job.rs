@@ -8,7 +8,7 @@ use ez_api::fault::{Warning, warnings_text};
 use ez_api::job::{DrmEncryptionKeyInfo, Failure, LiveJob, State};
 use ez_api::spec_document::SpecDocument;
 use ez_domain::id::JobId;
-use ez_domain::job::{Desired, Ingest, Job, Phase};
+use ez_domain::job::{Desired, Ingest, Job, PhaseName};
 use ez_domain::secret::Secret;
 use ez_store::{MasterKey, Stored};
 
@@ -34,7 +34,7 @@ pub fn live_job(stored: &Stored, master_key: &MasterKey, playback: &Playback) ->
     let playback_urls = playback.urls(job.id, &job.spec);
     LiveJob {
         id: job.id,
-        state: state(job),
+        state: state(job.phase.name()),
         time_last_worker_report_ms: statistics.as_ref().map_or(0, |(at, _)| at.millis()),
         ingress_bandwidth_kbps: figures.ingress_kbps,
         transcoding_cpu_utilization: String::new(),
@@ -46,7 +46,11 @@ pub fn live_job(stored: &Stored, master_key: &MasterKey, playback: &Playback) ->
             ingest.map_or_else(String::new, |ingest| ingest_url(ingest, &stream_key)),
         ),
         rtmp_ingest_port: ingest.map_or(0, |ingest| ingest.port),
-        input_info_url: String::new(),
+        input_info_url: if figures.input_info_stored {
+            playback.input_info(job.id, &job.spec)
+        } else {
+            String::new()
+        },
         spec: SpecDocument::from(&job.spec),
         job_validation_warnings: warnings(job),
         stream_key,
@@ -85,21 +89,20 @@ fn content_key(job: &Job) -> DrmEncryptionKeyInfo {
 }
 
 /// The original's word for the phase.
-pub(crate) const fn state(job: &Job) -> State {
-    match job.phase {
-        Phase::Pending { .. } | Phase::Assigned { .. } | Phase::Backoff { .. } => State::Created,
-        Phase::Listening { .. }
-        | Phase::Interrupted { .. }
-        | Phase::Stopping { .. }
-        | Phase::Finishing { .. } => State::Running,
-        Phase::Streaming { .. } => State::Streaming,
-        Phase::Stopped { .. } | Phase::Failed { .. } | Phase::Deleting { .. } => State::Stopped,
+pub(crate) const fn state(phase: PhaseName) -> State {
+    match phase {
+        PhaseName::Pending | PhaseName::Assigned | PhaseName::Backoff => State::Created,
+        PhaseName::Listening | PhaseName::Interrupted | PhaseName::Stopping | PhaseName::Finishing => {
+            State::Running
+        }
+        PhaseName::Streaming => State::Streaming,
+        PhaseName::Stopped | PhaseName::Failed | PhaseName::Deleting => State::Stopped,
     }
 }
 
 /// A job whose key does not open can still be seen, stopped and deleted; only nobody can be told how
 /// to publish to it.
-fn open_stream_key(job: &Job, master_key: &MasterKey) -> Secret<String> {
+pub(crate) fn open_stream_key(job: &Job, master_key: &MasterKey) -> Secret<String> {
     let sealed = &job.credentials.sealed_stream_key;
     master_key.open(sealed, &stream_key_context(job.id)).unwrap_or_else(|error| {
         let error = ez_service::telemetry::chain(&error);

@@ -79,6 +79,11 @@ impl Playback {
         }
     }
 
+    /// Where the description of the contribution lies, once there is one.
+    pub fn input_info(&self, id: JobId, spec: &JobSpec) -> String {
+        format!("{}/input_info.json", self.folder(id, &spec.bucket))
+    }
+
     fn folder(&self, id: JobId, bucket: &BucketName) -> String {
         self.template.replace("{bucket}", &bucket.to_string()).replace("{id}", &id.to_string())
     }

@@ -14,7 +14,7 @@ use tower_http::cors::{Any, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::app::App;
-use crate::routes::{console, jobs, time};
+use crate::routes::{console, jobs, time, workers};
 
 /// Headers of answers that pages of other origins may read; `Date` is what players take the time from.
 const EXPOSED: [HeaderName; 6] = [
@@ -41,6 +41,8 @@ pub fn router(app: App) -> Router {
         .route("/jobs/{id}/events", get(jobs::events::handle))
         .route("/jobs/{id}/stop", put(jobs::stop::handle))
         .route("/jobs/{id}/resume", put(jobs::resume::handle))
+        .route("/jobs/{id}/logs", get(jobs::logs::handle))
+        .route("/workers", get(workers::list))
         .route("/time", get(time::handle))
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, NEVER_KEPT));
     let console = Router::new()

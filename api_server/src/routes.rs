@@ -4,3 +4,4 @@ pub(crate) mod console;
 pub(crate) mod jobs;
 mod query;
 pub(crate) mod time;
+pub(crate) mod workers;

@@ -9,6 +9,7 @@ use ez_domain::secret::Secret;
 use ez_queue::CommandQueue;
 use ez_service::http;
 use ez_service::tasks::{OnFailure, TaskGroup};
+use ez_store::standing::SUSPECT_AFTER_MS;
 use ez_store::{LEASE_MS, MasterKey, Store};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -73,7 +74,7 @@ impl Default for Timing {
         Self {
             heartbeat: Duration::from_secs(2),
             lease: Duration::from_millis(LEASE_MS),
-            suspect_after: Duration::from_secs(3),
+            suspect_after: Duration::from_millis(SUSPECT_AFTER_MS),
             forgotten_after: Duration::from_secs(60),
             plan_every: Duration::from_millis(500),
             sweep_every: Duration::from_millis(500),

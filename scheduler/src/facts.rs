@@ -11,7 +11,6 @@ use ez_service::telemetry::chain;
 use ez_store::{Census, StoreError, WorkerRecord};
 
 use crate::app::{Running, millis};
-use crate::planner::{silence_ms, state};
 
 /// Gathers from the store and the queue. What is away is told as away; the rest is told all the same.
 pub(crate) fn gather(running: Arc<Running>) -> Gather {
@@ -84,7 +83,7 @@ fn tell_jobs(facts: &mut Facts, census: &Census) {
 
 fn tell_workers(facts: &mut Facts, workers: &[WorkerRecord], now: Timestamp, suspect_after_ms: u64) {
     let in_state = |wanted: WorkerState| {
-        workers.iter().filter(|worker| state(worker, now, suspect_after_ms) == wanted).count()
+        workers.iter().filter(|worker| worker.state(now, suspect_after_ms) == wanted).count()
     };
     let counted = WorkerState::ALL
         .map(|wanted| ([("state", wanted.as_str())], number(u64::try_from(in_state(wanted)).unwrap_or(0))));
@@ -111,7 +110,7 @@ fn tell_workers(facts: &mut Facts, workers: &[WorkerRecord], now: Timestamp, sus
     for (name, help, figure) in figures {
         facts.gauge(name, help, each(&figure));
     }
-    let silence = each(&|worker| seconds(silence_ms(worker, now)));
+    let silence = each(&|worker| seconds(worker.silence_ms(now)));
     facts.gauge("worker_heartbeat_age_seconds", "Time since the worker was last heard of", silence);
 }
 

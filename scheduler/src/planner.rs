@@ -9,7 +9,7 @@ use std::time::Duration;
 use ez_domain::id::JobId;
 use ez_domain::job::{Job, Phase};
 use ez_domain::lifecycle::Event;
-use ez_domain::placement::{Placement, Plan, Standing, WaitingJob, WorkerState, WorkerView, plan};
+use ez_domain::placement::{Placement, Plan, WaitingJob, WorkerView, plan};
 use ez_domain::units::Timestamp;
 use ez_store::{Applied, CommitGuard, StoreError, WorkerRecord, apply};
 use tokio::time::timeout;
@@ -171,25 +171,10 @@ fn view(worker: &WorkerRecord, now: Timestamp, suspect_after_ms: u64) -> WorkerV
     WorkerView {
         id: worker.id,
         incarnation: worker.incarnation,
-        state: state(worker, now, suspect_after_ms),
+        state: worker.state(now, suspect_after_ms),
         capacity_millicores: worker.capacity_millicores,
         load_millicores: worker.load_millicores,
         runs: u32::try_from(worker.runs.len()).unwrap_or(u32::MAX),
         max_runs: worker.max_runs,
     }
-}
-
-/// Whether a worker may be given runs, by the store's clock.
-pub(crate) fn state(worker: &WorkerRecord, now: Timestamp, suspect_after_ms: u64) -> WorkerState {
-    match worker.standing {
-        Standing::Draining => WorkerState::Draining,
-        _ if silence_ms(worker, now) > suspect_after_ms => WorkerState::Suspect,
-        Standing::DiskFull => WorkerState::Quarantined,
-        Standing::Open => WorkerState::Ready,
-    }
-}
-
-/// Time since a worker was last heard of; a registration counts as much as a heartbeat.
-pub(crate) fn silence_ms(worker: &WorkerRecord, now: Timestamp) -> u64 {
-    now.millis_since(worker.last_beat_at.max(worker.registered_at))
 }

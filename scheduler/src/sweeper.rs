@@ -11,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::{Running, millis};
 use crate::brake::{Brake, Pulled};
-use crate::planner::silence_ms;
 use crate::troubles::{Troubles, is_away};
 
 /// Most jobs that one look takes in of each kind.
@@ -78,11 +77,11 @@ impl Sweeper {
         self.store_answered();
         running.hints.poker.learn(&workers);
 
-        let silence = |worker: &WorkerRecord| Duration::from_millis(silence_ms(worker, now));
+        let silence = |worker: &WorkerRecord| Duration::from_millis(worker.silence_ms(now));
         log(self.brake.workers_seen(Instant::now(), workers.iter().map(silence)));
         let forgotten_after = millis(running.app.timing.forgotten_after);
         for worker in workers {
-            if worker.runs.is_empty() && silence_ms(&worker, now) > forgotten_after {
+            if worker.runs.is_empty() && worker.silence_ms(now) > forgotten_after {
                 // Should it come back at this very moment, its next heartbeat makes it register again.
                 store.forget_worker(worker.id).await?;
                 tracing::info!(worker = %worker.id, "forgot a worker: not heard of for long, and it holds no run");

@@ -216,8 +216,8 @@ test("warnings in text and JSON, each with its place", () => {
 
 test("next pages only of our own origin", () => {
   const base = "http://127.0.0.1:1080/demo/demo.html";
-  assert.equal(nextPage('</jobs?cursor=2>; rel="next"', base), "/jobs?cursor=2");
-  assert.equal(nextPage('<?cursor=2>; rel=next, </jobs>; rel="first"', base), "/jobs?cursor=2");
+  assert.equal(nextPage('</jobs?after=2>; rel="next"', base), "/jobs?after=2");
+  assert.equal(nextPage('<?after=2>; rel=next, </jobs>; rel="first"', base), "/jobs?after=2");
   assert.equal(nextPage('</jobs>; rel="first"', base), null);
   assert.equal(nextPage('<http://elsewhere/jobs>; rel="next"', base), null);
   assert.equal(nextPage(null, base), null);

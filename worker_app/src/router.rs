@@ -1,17 +1,22 @@
-//! The worker's own HTTP routes: health, metrics, `POST /poke`, and `GET /runs` for operators.
+//! The worker's own HTTP routes: health, metrics, `POST /poke`, `GET /runs` for operators and
+//! `GET /jobs/{id}/logs` for the API.
 //!
 //! A poke says nothing but "beat now"; all that follows comes from the scheduler's answer, so a
-//! forged one does no harm. Poke and runs want the services' token all the same, where there is one.
+//! forged one does no harm. These three want the services' token all the same, where there is one.
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use ez_api::internal::{LogLine, MOST_LOG_LINES};
+use ez_api::problem::Problem;
 use ez_domain::secret::Secret;
-use ez_service::http::{ServiceToken, guarded, health_routes, standard_layers};
+use ez_service::http::{ProblemResponse, ServiceToken, guarded, health_routes, standard_layers};
 use ez_service::metrics::{self, Facts, Gather, Metrics};
+use serde::Deserialize;
 use tokio::sync::Notify;
 
 use crate::figures::Figures;
@@ -38,7 +43,11 @@ pub(crate) fn router(services: Services) -> Router {
     let metrics = Metrics::new("worker_app", |registry| services.figures.register(registry));
     let told = metrics::route(metrics.clone(), gather(services.clone()));
     let token = services.token.as_ref().map(|token| ServiceToken::new(token.expose()));
-    let internal = Router::new().route("/poke", post(poke)).route("/runs", get(list)).with_state(services);
+    let internal = Router::new()
+        .route("/poke", post(poke))
+        .route("/runs", get(list))
+        .route("/jobs/{id}/logs", get(logs))
+        .with_state(services);
     standard_layers(health.merge(told).merge(guarded(internal, token)), &metrics)
 }
 
@@ -64,6 +73,24 @@ fn gather(services: Services) -> Gather {
 async fn poke(State(services): State<Services>) -> StatusCode {
     services.beat_soon.notify_one();
     StatusCode::NO_CONTENT
+}
+
+/// What the API asks of a log.
+#[derive(Debug, Deserialize)]
+struct Wanted {
+    lines: usize,
+}
+
+async fn logs(
+    State(services): State<Services>,
+    id: Result<Path<String>, PathRejection>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Result<Json<Vec<LogLine>>, ProblemResponse> {
+    let refused = |detail: &str| ProblemResponse(Problem::invalid_request(detail));
+    let job =
+        id.ok().and_then(|Path(id)| id.parse().ok()).ok_or_else(|| refused("this is no id of a job"))?;
+    let Query(Wanted { lines }) = wanted.map_err(|_| refused("lines is missing or no number"))?;
+    Ok(Json(services.runs.log_lines(job, lines.min(MOST_LOG_LINES)).await))
 }
 
 async fn list(State(services): State<Services>) -> Json<Vec<RunView>> {

@@ -10,6 +10,7 @@ pub(crate) mod control;
 mod entry;
 mod id;
 mod launch;
+mod log_lines;
 mod logs;
 mod process;
 mod record;
@@ -22,7 +23,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ez_api::internal::{RunAction, RunOrder, RunStatus};
+use ez_api::internal::{LogLine, RunAction, RunOrder, RunStatus};
+use ez_domain::id::JobId;
 use ez_domain::lifecycle::{RunOutcome, RunState};
 use ez_service::latest::Latest as _;
 use ez_service::tasks::{OnFailure, TaskGroup};
@@ -89,7 +91,7 @@ impl Runs {
         for (id, record) in record::scan(&self.shared.launcher.runs_folder()) {
             match record.map(|record| (record.process(), record)) {
                 Some((Some(adopted), record)) => {
-                    tracing::info!(run = %id, pid = adopted.pid(), port = record.port, "taking up a running transcoder");
+                    tracing::info!(run = %id, job = %id.job, epoch = id.epoch.number(), pid = adopted.pid(), port = record.port, "taking up a running transcoder");
                     let port = self.shared.ports.adopt(record.port);
                     let entry = self.supervise(id, Some(record.plan), port, Some(Process::Adopted(adopted)));
                     table.entries.insert(id, entry);
@@ -118,7 +120,7 @@ impl Runs {
                 return false;
             }
             if !entry.wanted.latest().is_abandoned() {
-                tracing::info!(run = %id, "abandoning a run that is no longer ours");
+                tracing::info!(run = %id, job = %id.job, epoch = id.epoch.number(), "abandoning a run that is no longer ours");
                 entry.wanted.send_modify(Wanted::abandon);
             }
             true
@@ -163,11 +165,11 @@ impl Runs {
     fn begin(&self, id: RunId, plan: Plan, wish: Option<u16>) -> Entry {
         match self.shared.ports.lease(id.job, wish) {
             Ok(port) => {
-                tracing::info!(run = %id, port = port.port(), "starting a run");
+                tracing::info!(run = %id, job = %id.job, epoch = id.epoch.number(), port = port.port(), "starting a run");
                 self.supervise(id, Some(plan), port, None)
             }
             Err(refusal) => {
-                tracing::warn!(run = %id, error = %refusal, "run refused");
+                tracing::warn!(run = %id, job = %id.job, epoch = id.epoch.number(), error = %refusal, "run refused");
                 let outcome = RunOutcome::Rejected { reason: refusal.to_string() };
                 self.shared.launcher.figures.ended(&outcome);
                 Entry::ended(outcome)
@@ -207,7 +209,7 @@ impl Runs {
             return (!entry.has_ended()).then(|| Attachment { inbox: entry.inbox.clone() });
         }
         let adopted = process::Adopted::find(pid)?;
-        tracing::info!(run = %id, pid, port = rtmp_port, "taking up a transcoder that reported itself");
+        tracing::info!(run = %id, job = %id.job, epoch = id.epoch.number(), pid, port = rtmp_port, "taking up a transcoder that reported itself");
         let plan = record::read(&self.shared.launcher.folder(id)).map(|record| record.plan);
         let port = self.shared.ports.adopt(rtmp_port);
         let entry = self.supervise(id, plan, port, Some(Process::Adopted(adopted)));
@@ -236,6 +238,13 @@ impl Runs {
             .iter()
             .map(|(id, entry)| RunView::new(*id, &entry.seen.latest(), &entry.wanted.latest()))
             .collect()
+    }
+
+    /// The last lines that runs of this job logged here, oldest first, also of runs that have ended.
+    pub(crate) async fn log_lines(&self, job: JobId, wanted: usize) -> Vec<LogLine> {
+        let folder = self.shared.launcher.logs_folder();
+        let read = tokio::task::spawn_blocking(move || log_lines::last(&folder, job, wanted));
+        read.await.unwrap_or_default()
     }
 
     /// Whether the worker ends its runs.

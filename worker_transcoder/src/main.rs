@@ -14,9 +14,12 @@ use ez_service::{config, shutdown, telemetry};
 const DESCRIPTION_LIMIT: u64 = 1024 * 1024;
 
 fn main() -> ExitCode {
-    telemetry::init("worker_transcoder");
+    let subject = telemetry::init("worker_transcoder");
     let description = match read_description() {
-        Ok(description) => description,
+        Ok(description) => {
+            subject.is_run(description.job, description.epoch);
+            description
+        }
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "no usable run description on stdin");
             return ExitCode::from(u8::try_from(config::EXIT_USAGE).unwrap_or(1));

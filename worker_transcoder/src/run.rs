@@ -7,6 +7,7 @@
 mod clear_copy;
 mod contribution;
 mod figures;
+mod input_info;
 mod periods;
 mod restarts;
 mod startup;
@@ -110,6 +111,8 @@ struct Run {
     restarts: Restarts,
     next_local: u32,
     leaving: Option<Leaving>,
+    /// The contribution that was last described in the bucket.
+    described: Option<input_info::Facts>,
     meter: Meter,
 }
 
@@ -241,6 +244,7 @@ impl Run {
     async fn each_second(&mut self) -> Option<Over> {
         let now = self.clock.now();
         self.meter.second(now);
+        self.describe().await;
         if let Some((failure, until)) = self.leaving.as_ref().and_then(|leaving| leaving.failure.as_ref())
             && now >= *until
         {

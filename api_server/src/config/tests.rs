@@ -65,6 +65,7 @@ fn each_variable_sets_its_key() {
         ("EZ_REDIS_PASSWORD", "p@ss/word"),
         ("EZ_QUEUE_URL", "redis://queue/"),
         ("EZ_MASTER_KEY", KEY),
+        ("EZ_SERVICE_TOKEN", "a-token-of-the-installation"),
         ("EZ_PLAYBACK_ENDPOINT", "http://127.0.0.1:9000"),
         ("EZ_CONSOLE_BUCKET", "ezlive"),
         ("EZ_MAX_JOBS", "7"),
@@ -77,6 +78,7 @@ fn each_variable_sets_its_key() {
     assert_eq!(config.queue.redis_stream(&config.redis).url, "redis://queue/");
     assert_eq!(config.playback.endpoint, "http://127.0.0.1:9000");
     assert!(config.master_key().is_ok() && !config.metrics);
+    assert_eq!(config.service_token().unwrap().unwrap().expose(), "a-token-of-the-installation");
     let config = loaded(&[("EZ_REDIS_URL", "redis://other:1/")], &[]).unwrap();
     assert_eq!(config.redis.address(), "redis://other:1/");
 }
@@ -89,6 +91,18 @@ fn a_printed_configuration_shows_no_password() {
     assert_eq!(config.redis.address(), "redis://user:hunter2@host:1/0", "the password itself is kept");
     let text = serde_json::to_string(&config).unwrap();
     assert!(!text.contains("hunter2") && text.contains("redis://***@host:1/0"), "{text}");
+}
+
+#[test]
+fn the_service_token_comes_from_one_place() {
+    let with = |token: &str, file: &str| {
+        let (service_token, service_token_file) = (token.to_owned(), file.to_owned());
+        Config { service_token, service_token_file, ..Config::default() }.service_token()
+    };
+    assert!(with("", "").unwrap().is_none());
+    assert!(matches!(with("x", "/x"), Err(TokenError::Ambiguous)));
+    assert!(matches!(with("", "/nonexistent/token"), Err(TokenError::Unreadable { .. })));
+    assert!(matches!(with("", "/dev/null"), Err(TokenError::Empty(_))));
 }
 
 #[test]

@@ -33,6 +33,7 @@ fn totals(figures: &Statistics) -> Statistics {
         duplicated_frames: figures.duplicated_frames,
         given_up_segments: figures.given_up_segments,
         store_failures: figures.store_failures,
+        input_info_stored: figures.input_info_stored,
         ..Statistics::default()
     }
 }

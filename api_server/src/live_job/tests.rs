@@ -1,7 +1,7 @@
 use ez_domain::content_key::{KeyId, SealedContentKey};
 use ez_domain::fault::{Failure as Cause, Fault};
 use ez_domain::id::{Epoch, Incarnation, WorkerId};
-use ez_domain::job::{Credentials, PhaseName, Run};
+use ez_domain::job::{Credentials, Phase, Run};
 use ez_domain::lifecycle::{Event, Outcome, RunOutcome, RunState, step};
 use ez_domain::spec::{JobSpec, Protection};
 use ez_domain::units::Timestamp;
@@ -191,6 +191,13 @@ fn figures_are_shown_while_they_mean_something() {
         assert_eq!((answer.statistics.dropped_frames, answer.statistics.duplicated_frames), (3, 4));
         assert_eq!(answer.time_last_worker_report_ms, 5_000);
     }
+    let described = FIGURES.replace("{\"Ingress", "{\"Input_info_stored\": true, \"Ingress");
+    for job in [&running, &new_job()] {
+        let answer = shown_with(job, Some((at(5_000), &described)), 60_000);
+        let expected = format!("https://my-bucket.s3.amazonaws.com/output_{}/input_info.json", job.id);
+        assert_eq!(answer.input_info_url, expected, "it stays when the run has ended");
+    }
+    assert_eq!(shown_with(&running, Some((at(5_000), FIGURES)), 6_000).input_info_url, "");
     let damaged = shown_with(&running, Some((at(5_000), "{")), 6_000);
     assert_eq!(damaged.statistics, Default::default());
 }

@@ -129,7 +129,7 @@ async fn addresses_that_name_no_job() {
         "/job",
         "/jobs/active/x",
         &format!("/jobs/{NOBODY}/start"),
-        "/workers",
+        "/workers/x",
         "/demo/../Cargo.toml",
         "/v1/jobs",
     ] {
@@ -181,9 +181,16 @@ async fn bad_queries_are_refused() {
         "limit=-1",
         "limit=many",
         "limit=",
-        "cursor=",
+        "after=",
+        "after=1",
+        "after=../x",
         "cursor=1",
-        "cursor=../x",
+        "phase=",
+        "phase=running",
+        "phase=Listening",
+        "worker=",
+        "worker=7",
+        "worker=0191E7C6-7D4E-7C3A-9B1F-2A3B4C5D6E7F",
         "state=",
         "state=Running",
         "state=listening",
@@ -193,5 +200,10 @@ async fn bad_queries_are_refused() {
         let problem = api.get(&format!("/jobs?{query}")).await.problem(400);
         assert_eq!(problem["type"], "/problems/invalid-request");
     }
+    let problem = api.get("/jobs?stat=running").await.problem(400);
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("limit, after, state, phase, worker"), "{detail}");
+    let problem = api.get("/jobs?phase=x").await.problem(400);
+    assert!(problem["detail"].as_str().unwrap().contains("listening"), "{problem}");
     api.get("/jobs/active?state=running").await.problem(400);
 }

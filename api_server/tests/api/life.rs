@@ -1,9 +1,10 @@
 //! A job through its life: seen, stopped, resumed, deleted.
 
+use ez_domain::id::{Incarnation, WorkerId};
 use ez_domain::job::Desired;
 use ez_domain::lifecycle::Event;
 use ez_queue::Command;
-use ez_store::{Store as _, Totals};
+use ez_store::{Applied, Store as _, Totals};
 use serde_json::{Value, json};
 
 use crate::support::{Api, NOBODY, id_of};
@@ -96,6 +97,36 @@ async fn stop_of_what_is_off_and_resume_of_what_is_on_change_nothing() {
     assert_eq!(generation(&api.store.load(id).await.unwrap().unwrap().job), 3, "two resumes, one generation");
     let commands = api.commands().await;
     assert!(!commands.is_empty() && commands.iter().all(|command| command.generation == 3), "{commands:?}");
+}
+
+#[tokio::test]
+async fn two_resumes_at_once_start_one_run() {
+    let api = Api::start().await;
+    let id = api.create_id().await;
+    let path = format!("/jobs/{id}/resume");
+    for round in 1..=10 {
+        let epoch = api.listen(id).await;
+        assert_eq!(epoch.number(), round, "one run for both");
+        let worker = WorkerId::from_uuid(uuid::Uuid::from_u128(7));
+        let incarnation = Incarnation::from_uuid(uuid::Uuid::from_u128(8));
+        assert_eq!(
+            api.apply(id, Event::Placed { worker, incarnation }).await,
+            Applied::Stale,
+            "not a second"
+        );
+        api.send("PUT", &format!("/jobs/{id}/stop")).await;
+        // Half of the rounds resume before the old run has ended.
+        if round % 2 == 0 {
+            api.exit(id, epoch).await;
+        }
+        let (first, second) = tokio::join!(api.send("PUT", &path), api.send("PUT", &path));
+        assert_eq!((first.status.as_u16(), second.status.as_u16()), (202, 202));
+        if round % 2 == 1 {
+            api.exit(id, epoch).await;
+        }
+        let job = api.store.load(id).await.unwrap().unwrap().job;
+        assert_eq!((job.generation, job.phase.name().as_str()), (1 + 2 * round, "pending"));
+    }
 }
 
 #[tokio::test]

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use ez_store::Store as _;
 use serde_json::Value;
 
-use crate::support::{Answer, Api, id_of};
+use crate::support::{Answer, Api, NOBODY, id_of};
 
 /// The address in `Link: <…>; rel="next"`.
 fn next(answer: &Answer) -> Option<String> {
@@ -80,6 +81,37 @@ async fn filters_fit_the_state_and_fill_their_pages() {
     assert_eq!(walk(&api, "/jobs/active/").await.1.len(), 3);
     assert_eq!(walk(&api, "/jobs?state=streaming").await.1.len(), 0);
     assert_eq!(walk(&api, "/jobs?state=created").await.1.len(), 3);
+
+    assert_eq!(set(walk(&api, "/jobs?phase=listening&limit=1").await), (vec![1, 1, 1], running.clone()));
+    assert_eq!(walk(&api, "/jobs?phase=listening&state=stopped").await.1.len(), 0, "both must fit");
+    assert_eq!(walk(&api, "/jobs?phase=listening&state=running").await.1.len(), 3);
+    let worker = api.get(&format!("/jobs/{}", running.first().unwrap())).await.json();
+    let worker = worker["Assigned_worker_id"].as_str().unwrap().to_owned();
+    assert_eq!(
+        set(walk(&api, &format!("/jobs?worker={worker}&limit=2")).await),
+        (vec![2, 1], running.clone())
+    );
+    assert_eq!(set(walk(&api, &format!("/jobs?state=running&worker={worker}")).await).1, running);
+    assert_eq!(walk(&api, &format!("/jobs?state=created&worker={worker}")).await.1.len(), 0);
+    assert_eq!(walk(&api, &format!("/jobs?worker={NOBODY}")).await, (vec![0], vec![]));
+}
+
+/// The index answers: a page of the few that fit does not cost a page of all.
+#[tokio::test]
+async fn a_rare_state_is_found_among_many_jobs_on_the_first_page() {
+    let api = Api::start().await;
+    let oldest = api.create_id().await;
+    api.send("PUT", &format!("/jobs/{oldest}/stop")).await;
+    let template = api.store.load(api.create_id().await).await.unwrap().unwrap().job;
+    for number in 0..1_200_u128 {
+        let mut job = template.clone();
+        job.id = ez_domain::id::JobId::from_uuid(uuid::Uuid::from_u128(number + 1));
+        job.credentials.stream_key_index = format!("index {number}");
+        api.store.create(&job).await.unwrap();
+    }
+    let answer = api.get("/jobs?state=stopped").await;
+    assert_eq!((ids(&answer), next(&answer)), (vec![oldest.to_string()], None));
+    assert_eq!(ids(&api.get("/jobs?state=created&limit=500").await).len(), 500, "negative control");
 }
 
 #[tokio::test]

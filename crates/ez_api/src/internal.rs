@@ -3,6 +3,7 @@
 //! - `worker_app` → scheduler: [`RegisterWorker`] (`POST /workers`) and [`Heartbeat`]
 //!   (`POST /heartbeat`), whose answer is the full set of runs that the worker must hold.
 //! - scheduler → `worker_app`: `POST /poke` without a body: beat now.
+//! - `api_server` → `worker_app`: `GET /jobs/{id}/logs?lines=`: the last [`LogLine`]s of a job's runs.
 //! - `worker_app` → `worker_transcoder`: [`RunDescription`], one JSON document on stdin.
 //! - `worker_transcoder` ⇄ `worker_app`: [`FromTranscoder`] and [`ToTranscoder`], one JSON document
 //!   a line, on the worker's Unix socket.
@@ -117,6 +118,18 @@ pub enum RunAction {
     /// Drain the uploads, end the playlists, report `exited`.
     Stop,
 }
+
+/// One line of a run's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// The run.
+    pub epoch: Epoch,
+    /// The line as it was written, without control characters; JSON unless the run logs in another form.
+    pub line: String,
+}
+
+/// Most lines of a log that are told at once.
+pub const MOST_LOG_LINES: usize = 1_000;
 
 /// A salted hash of a stream key: enough to check one, not to publish with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -33,6 +33,11 @@ pub enum State {
     Stopped,
 }
 
+impl State {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Created, Self::Running, Self::Streaming, Self::Stopped];
+}
+
 /// One job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LiveJob {

@@ -50,6 +50,9 @@ pub struct Job {
     pub last_failure: Option<DatedFailure>,
     /// The worker of the last failed run, avoided where another has room.
     pub avoid: Option<WorkerId>,
+    /// The worker of the last run; its log lies there.
+    #[serde(default)]
+    pub last_worker: Option<WorkerId>,
     /// When the job was made.
     pub created_at: Timestamp,
     /// When a scheduler first took it up.
@@ -335,6 +338,7 @@ impl Job {
             restarts: 0,
             last_failure: None,
             avoid: None,
+            last_worker: None,
             created_at: now,
             admitted_at: None,
             assigned_at: None,

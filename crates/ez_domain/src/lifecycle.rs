@@ -24,6 +24,7 @@ use crate::content_key::SealedContentKey;
 use crate::fault::{Failure, Fault};
 use crate::id::{Epoch, Incarnation, WorkerId};
 use crate::job::{DatedFailure, HISTORY_LENGTH, Ingest, Job, Phase, PhaseName, Transition};
+use crate::spec::JobSpec;
 use crate::units::Timestamp;
 
 /// How long a chosen worker has to take a run up.
@@ -47,6 +48,8 @@ pub enum Event {
         /// Leave the media in the bucket.
         keep_media: bool,
     },
+    /// The user wants something else to come out of it.
+    SpecReplaced(Box<NewSpec>),
     /// A scheduler has taken up the command with this generation.
     Admitted {
         /// Generation that the command carried.
@@ -92,6 +95,17 @@ pub enum Event {
     },
     /// The media of a deleted job has been removed.
     MediaRemoved,
+}
+
+/// What a job is to put out from now on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewSpec {
+    /// What comes out.
+    pub spec: JobSpec,
+    /// What is worth a second look in it.
+    pub warnings: Vec<String>,
+    /// Estimated cost while it runs, in thousandths of a core.
+    pub cost_millicores: u32,
 }
 
 /// How a run is, as its worker tells it. Reports are states, so repeating one is harmless.
@@ -193,6 +207,15 @@ pub enum Refusal {
     /// Delete of a job that still runs or waits to run.
     #[error("the job is {}: stop it first (PUT /jobs/{{id}}/stop), then delete it", .0.as_str())]
     NotEnded(PhaseName),
+    /// Another specification for a job that still runs, waits to run or is being ended.
+    #[error("the job is {}: stop it first (PUT /jobs/{{id}}/stop) and wait until it is stopped", .0.as_str())]
+    NotAtRest(PhaseName),
+    /// Another bucket for a job that has run.
+    #[error(
+        "a job that has run keeps its bucket, because what it published lies there: leave \
+         Output.S3_output.Bucket as it is, or make a new job"
+    )]
+    BucketFixed,
     /// Any command for a job that is being deleted.
     #[error("the job is being deleted")]
     BeingDeleted,
@@ -204,6 +227,7 @@ pub fn step(job: &Job, event: &Event, now: Timestamp) -> Outcome {
         Event::StartRequested => event::start_requested::apply(job, now),
         Event::StopRequested => event::stop_requested::apply(job, now),
         Event::DeleteRequested { keep_media } => event::delete_requested::apply(job, *keep_media, now),
+        Event::SpecReplaced(wanted) => event::spec_replaced::apply(job, wanted, now),
         Event::Admitted { generation } => event::admitted::apply(job, *generation, now),
         Event::Placed { worker, incarnation } => event::placed::apply(job, *worker, *incarnation, now),
         Event::Unplaced { why } => event::unplaced::apply(job, why),

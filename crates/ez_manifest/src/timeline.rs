@@ -76,7 +76,7 @@ pub struct Timeline {
     /// Whether the channel has ended (ENDLIST, static MPD).
     pub(crate) ended: bool,
     pub(crate) settings: Settings,
-    /// Renditions in the order of the request; constant for the life of the job.
+    /// Renditions in the order of the request; constant until the channel is ended and rebuilt.
     pub(crate) ladder: Vec<Rendition>,
     /// Per rendition: MEDIA-SEQUENCE, the number of entries that have left.
     pub(crate) sequences: Vec<u64>,

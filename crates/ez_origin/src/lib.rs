@@ -22,6 +22,7 @@ mod budget;
 mod expiry;
 mod file;
 mod finish;
+mod input_info;
 mod ladder;
 mod manifests;
 mod origin;

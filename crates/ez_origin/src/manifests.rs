@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ez_domain::fault::{Failure, Fault};
 use ez_domain::id::Epoch;
+use ez_domain::spec::RenditionName;
 use ez_manifest::dash::{self, UtcTiming};
 use ez_manifest::timeline::Timeline;
 use ez_manifest::{hls, uri};
@@ -22,6 +23,7 @@ use crate::{Settings, Stopped};
 #[derive(Debug)]
 pub(crate) struct Manifests {
     settings: Settings,
+    store: Arc<dyn ObjectStore>,
     policy: Policy,
     dice: Dice,
     pub(crate) timeline: StableObject,
@@ -38,19 +40,7 @@ impl Manifests {
         dice: &mut Dice,
     ) -> Self {
         let objects = Objects::of(settings.job);
-        let mut cell = |object: ObjectKey, mark| {
-            let content_type = object.kind.content_type().to_owned();
-            let cache_control = object.kind.cache_control().to_owned();
-            let settings = stable::Settings {
-                key: object.key,
-                content_type,
-                cache_control,
-                mark,
-                conditional: true,
-                policy,
-            };
-            StableObject::new(Arc::clone(store), settings, dice.fork())
-        };
+        let mut cell = |object, mark| cell(store, policy, dice, object, mark);
         let delivery = settings.spec.delivery;
         let mut media_playlists = Vec::new();
         if delivery.has_hls() {
@@ -65,6 +55,7 @@ impl Manifests {
         let mpd = delivery.has_dash().then(|| cell(objects.manifest(), Mark::XmlComment));
         Self {
             settings: settings.clone(),
+            store: Arc::clone(store),
             policy,
             dice: dice.fork(),
             timeline,
@@ -72,6 +63,12 @@ impl Manifests {
             multivariant_playlist,
             mpd,
         }
+    }
+
+    /// A cell for the description of what the publisher sends.
+    pub(crate) fn input_info(&mut self) -> StableObject {
+        let object = Objects::of(self.settings.job).input_info();
+        cell(&self.store, self.policy, &mut self.dice, object, Mark::InContent)
     }
 
     /// Stores the timeline.
@@ -88,6 +85,7 @@ impl Manifests {
 
     /// Stores everything that follows from the timeline, which is stored already.
     pub(crate) async fn store_projections(&mut self, timeline: &Timeline) -> Result<(), Stopped> {
+        self.cover(timeline);
         let now_ms = self.settings.clock.wall_now_ms();
         let utc = self.utc_timings(now_ms);
         let epoch = self.settings.epoch;
@@ -115,6 +113,23 @@ impl Manifests {
         Ok(())
     }
 
+    /// Takes in the renditions of an earlier specification, whose playlists must end as well.
+    fn cover(&mut self, timeline: &Timeline) {
+        if !self.settings.spec.delivery.has_hls() {
+            return;
+        }
+        for rendition in timeline.ladder() {
+            if self.media_playlists.iter().any(|(known, _)| *known == rendition.name) {
+                continue;
+            }
+            if let Ok(name) = RenditionName::new(rendition.name.as_str()) {
+                let object = Objects::of(self.settings.job).media_playlist(&name);
+                let made = cell(&self.store, self.policy, &mut self.dice, object, Mark::HashComment);
+                self.media_playlists.push((rendition.name.clone(), made));
+            }
+        }
+    }
+
     /// Where players may learn the time (ISO/IEC 23009-1 5.8.4.11), best first: a clock of ours, the
     /// `Date` of whatever server delivers the MPD, and what it was when this was written.
     fn utc_timings(&self, now_ms: i64) -> Vec<UtcTiming> {
@@ -125,6 +140,24 @@ impl Manifests {
         timings.push(UtcTiming::Direct(now_ms));
         timings
     }
+}
+
+fn cell(
+    store: &Arc<dyn ObjectStore>,
+    policy: Policy,
+    dice: &mut Dice,
+    object: ObjectKey,
+    mark: Mark,
+) -> StableObject {
+    let settings = stable::Settings {
+        content_type: object.kind.content_type().to_owned(),
+        cache_control: object.kind.cache_control().to_owned(),
+        key: object.key,
+        mark,
+        conditional: true,
+        policy,
+    };
+    StableObject::new(Arc::clone(store), settings, dice.fork())
 }
 
 /// Writes a projection; what an older owner or another process of our epoch put in between is replaced.

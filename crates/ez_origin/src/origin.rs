@@ -24,6 +24,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 
 use crate::budget::Budget;
+use crate::input_info::InputInfo;
 use crate::period::{Period, What};
 use crate::publisher::{Acknowledged, Snapshot};
 use crate::spool::{PeriodFolder, Spool};
@@ -51,6 +52,7 @@ pub struct Origin {
     periods: VecDeque<Period>,
     uploads: JoinSet<Uploaded>,
     expiry: expiry::Expiry,
+    input_info: InputInfo,
     /// The listing that finds strays, while it runs.
     listing: JoinSet<Vec<String>>,
     publisher: JoinSet<Result<(), Stopped>>,
@@ -130,6 +132,7 @@ impl Origin {
             self.publish(is_public);
         }
         self.begin_uploads();
+        self.input_info.advance();
         Ok(())
     }
 
@@ -150,6 +153,7 @@ impl Origin {
         if timeline.has_ended() {
             let left = timeline.resume(self.settings.clock.wall_now_ms()).map_err(bug)?;
             self.expiry.add(left);
+            ladder::renew(timeline, &self.settings.spec, period.record.frame_rate).map_err(bug)?;
         }
         let id = timeline.open_period(period.record.wall_ms).map_err(bug)?;
         tracing::info!(local = period.local, period = %id, wall_ms = period.record.wall_ms, "period opened");

@@ -1,31 +1,40 @@
 //! Logs: structured, to stderr, one line an event.
 
+mod subject;
+
 use std::io::IsTerminal as _;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use subject::About;
+pub use subject::Subject;
+
 /// Sets up logging for the process: `EZ_LOG` filters (default `info`), `EZ_LOG_FORMAT` is `json`,
-/// `pretty`, or unset: pretty on a terminal, JSON elsewhere.
-pub fn init(service: &'static str) {
+/// `pretty`, or unset: pretty on a terminal, JSON elsewhere. Answers what all lines can be made to name.
+pub fn init(service: &'static str) -> Subject {
     let filter = EnvFilter::try_from_env("EZ_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let pretty = match std::env::var("EZ_LOG_FORMAT").as_deref() {
         Ok("pretty") => true,
         Ok(_) => false,
         Err(_) => std::io::stderr().is_terminal(),
     };
+    let subject = Subject::default();
     let registry = tracing_subscriber::registry().with(filter);
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let set = if pretty {
-        let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-        registry.with(layer).try_init()
+        let about = About { format: format(), subject: subject.clone() };
+        registry.with(layer.event_format(about)).try_init()
     } else {
-        let layer = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(std::io::stderr);
-        registry.with(layer).try_init()
+        let about = About { format: format().json().flatten_event(true), subject: subject.clone() };
+        registry.with(layer.json().event_format(about)).try_init()
     };
     if set.is_ok() {
         tracing::info!(service, version = env!("CARGO_PKG_VERSION"), "starting");
     }
+    subject
 }
 
 /// A failure with all its causes, outermost first, for a log line.

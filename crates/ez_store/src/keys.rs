@@ -1,7 +1,7 @@
 //! Every key of the store, in one place: name, type, content, who writes it and who reads it.
 //!
-//! The names are what operators see in `redis-cli`, so they are plain. No key expires by itself:
-//! whatever ends is ended by a commit. With a prefix that holds a hash tag (`{ez}:`) all keys lie in one
+//! The names are what operators see in `redis-cli`, so they are plain. But for [`MADE_WITH`]
+//! no key expires by itself: whatever ends is ended by a commit. With a prefix that holds a hash tag (`{ez}:`) all keys lie in one
 //! slot of a cluster, which the scripts need: a commit touches job, index and worker keys at once.
 
 use ez_domain::id::WorkerId;
@@ -41,7 +41,7 @@ pub const FIXED: [KeyInfo; 17] = [
         "create, commit, remove",
         "with each record",
     ),
-    key("job_phases", "hash", "job id -> name of its phase", "create, commit, remove", "census"),
+    key("job_phases", "hash", "job id -> name of its phase", "create, commit, remove", "census, list"),
     key(
         "job_stats",
         "hash",
@@ -89,7 +89,16 @@ pub const WORKER_JOBS: KeyInfo = key(
     "set",
     "ids of the jobs whose run the worker holds",
     "commit",
-    "beat, workers, commit",
+    "beat, workers, commit, list",
+);
+
+/// The keys that exist once for each request that a client may repeat: `made_with:<hash of its key>`.
+pub const MADE_WITH: KeyInfo = key(
+    "made_with:",
+    "string",
+    "hash of the request's body|job id; expires after 24 hours",
+    "create",
+    "create",
 );
 
 /// The names of the keys of one installation.
@@ -119,6 +128,11 @@ impl Keys {
     /// The set of jobs of one worker.
     pub fn worker_jobs(&self, worker: WorkerId) -> String {
         format!("{}{worker}", self.worker_jobs_prefix())
+    }
+
+    /// What a request with this key made.
+    pub fn made_with(&self, key: &str) -> String {
+        format!("{}{}{key}", self.prefix, MADE_WITH.name)
     }
 
     /// What stands before the worker's id in [`Keys::worker_jobs`].

@@ -14,14 +14,19 @@ pub mod conformance;
 pub mod cursor;
 pub mod index_changes;
 pub mod keys;
+pub mod once;
 pub mod redis_store;
 pub mod seal;
+pub mod selection;
+pub mod standing;
 pub mod store;
 
 pub use apply::{Applied, apply};
 pub use ez_redis::Access as Config;
+pub use once::{Created, Once};
 pub use redis_store::RedisStore;
 pub use seal::{MasterKey, SealError, random_stream_key, stream_key_verifier, verify};
+pub use selection::Selection;
 pub use store::{
     BeatReply, Census, CommitGuard, CreateError, FIRST_LEASE_MS, LEASE_GRACE_MS, LEASE_MS, Page, Store,
     StoreError, Stored, Totals, WorkerRecord,

@@ -1,12 +1,13 @@
 //! The store on Redis.
 //!
 //! Each operation is one script, so it is atomic and costs one round trip. Files: `connection` (failures
-//! in our words), `scripts` (the Lua texts), `records` (what comes back), `jobs` and `workers` (the
-//! operations), `census` (counts), `audit` (do the indexes agree with the records?).
+//! in our words), `scripts` (the Lua texts), `records` (what comes back), `creation`, `jobs` and
+//! `workers` (the operations), `census` (counts), `audit` (do the indexes agree with the records?).
 
 mod audit;
 mod census;
 mod connection;
+mod creation;
 mod jobs;
 mod records;
 mod scripts;
@@ -25,6 +26,8 @@ use ez_redis::Access;
 use self::connection::Connection;
 use self::scripts::Scripts;
 use crate::keys::Keys;
+use crate::once::{Created, Once};
+use crate::selection::Selection;
 use crate::store::{
     BeatReply, Census, CommitGuard, CreateError, Page, Store, StoreError, Stored, Totals, WorkerRecord,
 };
@@ -98,16 +101,25 @@ impl Store for RedisStore {
         Ok(Timestamp::from_millis(seconds.saturating_mul(1000).saturating_add(micros / 1000)))
     }
 
-    async fn create(&self, job: &Job) -> Result<(), CreateError> {
-        self.create_job(job).await
+    async fn create_once(&self, job: &Job, once: Option<&Once>) -> Result<Created, CreateError> {
+        self.create_job(job, once).await
+    }
+
+    async fn created_with(&self, once: &Once) -> Result<Option<JobId>, CreateError> {
+        self.made_with(once).await
     }
 
     async fn load(&self, id: JobId) -> Result<Option<Stored>, StoreError> {
         self.load_job(id).await
     }
 
-    async fn list(&self, cursor: Option<&str>, limit: usize) -> Result<Page, StoreError> {
-        self.list_jobs(cursor, limit).await
+    async fn select(
+        &self,
+        selection: &Selection,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        self.select_jobs(selection, cursor, limit).await
     }
 
     async fn commit(

@@ -10,6 +10,9 @@ use ez_domain::placement::Standing;
 use ez_domain::units::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::once::{Created, Once};
+use crate::selection::Selection;
+
 /// Time after a worker's last answered heartbeat for which its leases hold.
 pub const LEASE_MS: u64 = 6_000;
 /// What the store adds to a lease before it counts as lapsed, so that a worker always stops first.
@@ -179,6 +182,9 @@ pub enum CreateError {
     /// The id or the stream key is in use.
     #[error("a job with this id or stream key exists already")]
     Exists,
+    /// The key was used for a request with another body.
+    #[error("the key was used for another request")]
+    OtherBody,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -194,14 +200,34 @@ pub trait Store: Send + Sync {
     async fn now(&self) -> Result<Timestamp, StoreError>;
 
     /// Writes a new job with its indexes. Repeating it with the equal record succeeds.
-    async fn create(&self, job: &Job) -> Result<(), CreateError>;
+    async fn create(&self, job: &Job) -> Result<(), CreateError> {
+        self.create_once(job, None).await.map(drop)
+    }
+
+    /// As [`Store::create`], but nothing is written when a job was made with the same key within the
+    /// last 24 hours. The key is remembered in the same step that makes the job.
+    async fn create_once(&self, job: &Job, once: Option<&Once>) -> Result<Created, CreateError>;
+
+    /// The job that was made with this key and body within the last 24 hours; it may be gone.
+    async fn created_with(&self, once: &Once) -> Result<Option<JobId>, CreateError>;
 
     /// Reads a job.
     async fn load(&self, id: JobId) -> Result<Option<Stored>, StoreError>;
 
-    /// Lists jobs, newest first, from `cursor` on (`None`: the newest). A text that is no
-    /// [`Cursor`](crate::cursor::Cursor) answers an empty last page.
-    async fn list(&self, cursor: Option<&str>, limit: usize) -> Result<Page, StoreError>;
+    /// Lists all jobs, as [`Store::select`] does.
+    async fn list(&self, cursor: Option<&str>, limit: usize) -> Result<Page, StoreError> {
+        self.select(&Selection::default(), cursor, limit).await
+    }
+
+    /// Lists the jobs that fit, newest first, from `cursor` on (`None`: the newest). A text that is no
+    /// [`Cursor`](crate::cursor::Cursor) answers an empty last page. A page may be short, and even empty,
+    /// though there is a next one: one call looks at a bounded number of jobs.
+    async fn select(
+        &self,
+        selection: &Selection,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page, StoreError>;
 
     /// Replaces `old` (read at `version`) by `new` and moves the indexes: queue, lease, timers,
     /// outbox, chores, the worker's load and runs. `Ok(false)` when the version or the guard does

@@ -12,7 +12,8 @@ use ez_domain::lifecycle::{Event, Outcome, step};
 use ez_domain::placement::Standing;
 use ez_domain::units::Timestamp;
 use ez_store::conformance::{LIFE, WORKER, new_job, until, worker};
-use ez_store::{Applied, CommitGuard, Config, RedisStore, Store, StoreError, Totals, apply};
+use ez_store::once::REMEMBERED_MS;
+use ez_store::{Applied, CommitGuard, Config, Created, Once, RedisStore, Store, StoreError, Totals, apply};
 use ez_testkit::redis::{Durability, RedisServer};
 use proxy::Proxy;
 use tokio::time::Instant;
@@ -216,6 +217,27 @@ async fn a_lost_answer_neither_fails_nor_doubles_a_call() {
     assert!(store.remove(&now.job, now.version).await.unwrap());
     assert_eq!(proxy.lost(), 8, "the test lost what it meant to lose");
     assert_eq!(audit(&store).await, Vec::<String>::new());
+}
+
+/// The answer of a creation with a key is lost: the repeat finds its own job, not one made before.
+#[tokio::test]
+async fn a_lost_answer_of_a_creation_with_a_key_is_no_earlier_job() {
+    let server = RedisServer::start().await.unwrap();
+    let proxy = Proxy::start(server.port());
+    let store = connect(proxy.url(), 20_000);
+    store.ping().await.unwrap();
+    let once = Once { key: "key".to_owned(), body: "body".to_owned() };
+    proxy.lose_next_answer();
+    assert_eq!(store.create_once(&new_job(1, at(5)), Some(&once)).await.unwrap(), Created::New);
+    assert_eq!(proxy.lost(), 1, "the test lost what it meant to lose");
+    assert_eq!(store.list(None, 9).await.unwrap().jobs.len(), 1);
+    let left: i64 = redis::cmd("PTTL")
+        .arg("made_with:key")
+        .query_async(&mut server.connection().await.unwrap())
+        .await
+        .unwrap();
+    let day = i64::try_from(REMEMBERED_MS).unwrap();
+    assert!((day - 60_000..=day).contains(&left), "{left}");
 }
 
 #[tokio::test]

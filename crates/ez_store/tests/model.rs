@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ez_domain::fault::{Failure, Fault};
 use ez_domain::id::{Epoch, Incarnation, JobId, WorkerId};
 use ez_domain::job::{Ingest, Run};
-use ez_domain::lifecycle::{Event, RunOutcome, RunState};
+use ez_domain::lifecycle::{Event, NewSpec, RunOutcome, RunState};
 use ez_domain::placement::Standing;
 use ez_store::conformance::{LIFE, new_job, worker};
 use ez_store::{Applied, CommitGuard, Config, RedisStore, Store, StoreError, Totals, apply};
@@ -35,6 +35,13 @@ enum Action {
     Figures,
 }
 
+/// What a user may put in the place of a job's specification.
+fn cheaper() -> NewSpec {
+    let mut spec = new_job(1, ez_domain::units::Timestamp::from_millis(5)).spec;
+    spec.window_seconds += 1;
+    NewSpec { spec, warnings: Vec::new(), cost_millicores: 400 }
+}
+
 fn state() -> impl Strategy<Value = RunState> {
     let ingest = || Ingest { host: "h".into(), port: 1 };
     let exited = |outcome| RunState::Exited { outcome, committed_segments: 5 };
@@ -56,6 +63,7 @@ fn action() -> impl Strategy<Value = (u128, Action)> {
         Just(Event::StartRequested),
         Just(Event::StopRequested),
         Just(Event::DeleteRequested { keep_media: false }),
+        Just(Event::SpecReplaced(Box::new(cheaper()))),
         Just(Event::Unplaced { why: "full".into() }),
         Just(Event::Tick),
         Just(Event::MediaRemoved),

@@ -18,7 +18,6 @@ use serde::Serialize;
 
 use super::{refused, unreadable};
 use crate::app::{Running, millis};
-use crate::planner::state;
 
 /// A worker as operators see it.
 #[derive(Serialize)]
@@ -119,8 +118,8 @@ async fn documents(running: &Running) -> Result<Vec<WorkerDocument>, ProblemResp
     let mut workers = running.app.store.workers().await.map_err(|error| refused(&error))?;
     workers.sort_by_key(|worker| worker.id);
     let suspect_after = millis(running.app.timing.suspect_after);
-    let document = |record| {
-        let state = state(&record, now, suspect_after).as_str();
+    let document = |record: WorkerRecord| {
+        let state = record.state(now, suspect_after).as_str();
         WorkerDocument { state, record }
     };
     Ok(workers.into_iter().map(document).collect())

@@ -7,8 +7,8 @@ use ez_domain::job::Job;
 use ez_domain::placement::Standing;
 use ez_domain::units::Timestamp;
 use ez_store::{
-    BeatReply, Census, CommitGuard, CreateError, Page, RedisStore, Store, StoreError, Stored, Totals,
-    WorkerRecord,
+    BeatReply, Census, CommitGuard, CreateError, Created, Once, Page, RedisStore, Selection, Store,
+    StoreError, Stored, Totals, WorkerRecord,
 };
 
 pub(crate) struct LooksEmpty(pub(crate) RedisStore);
@@ -30,14 +30,22 @@ impl Store for LooksEmpty {
     async fn now(&self) -> Result<Timestamp, StoreError> {
         self.0.now().await
     }
-    async fn create(&self, job: &Job) -> Result<(), CreateError> {
-        self.0.create(job).await
+    async fn create_once(&self, job: &Job, once: Option<&Once>) -> Result<Created, CreateError> {
+        self.0.create_once(job, once).await
+    }
+    async fn created_with(&self, once: &Once) -> Result<Option<JobId>, CreateError> {
+        self.0.created_with(once).await
     }
     async fn load(&self, id: JobId) -> Result<Option<Stored>, StoreError> {
         self.0.load(id).await
     }
-    async fn list(&self, cursor: Option<&str>, limit: usize) -> Result<Page, StoreError> {
-        self.0.list(cursor, limit).await
+    async fn select(
+        &self,
+        selection: &Selection,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        self.0.select(selection, cursor, limit).await
     }
     async fn commit(
         &self,

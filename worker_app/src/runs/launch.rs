@@ -108,13 +108,13 @@ impl Launcher {
             && let Err(error) = Record::of(plan.clone(), port, pid).write(&folder)
         {
             // The run works without it; only a restart of this program could not take it up at once.
-            tracing::warn!(run = %id, %error, "the record of a run cannot be written");
+            tracing::warn!(run = %id, job = %id.job, epoch = id.epoch.number(), %error, "the record of a run cannot be written");
         }
         if let Some(mut stdin) = child.stdin.take() {
             let written = tokio::time::timeout(DESCRIPTION_DEADLINE, stdin.write_all(&description)).await;
             if !matches!(written, Ok(Ok(()))) {
                 // Its exit, or its silence, says the rest.
-                tracing::warn!(run = %id, "the transcoder did not read its description");
+                tracing::warn!(run = %id, job = %id.job, epoch = id.epoch.number(), "the transcoder did not read its description");
             }
         }
         Ok(child)

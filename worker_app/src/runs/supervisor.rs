@@ -121,7 +121,7 @@ impl Supervisor {
                 Life::NotBorn(how) => how,
             };
             if let Some(over) = self.verdict(&how) {
-                tracing::info!(run = %self.id, how, state = ?over, "run is over");
+                tracing::info!(run = %self.id, job = %self.id.job, epoch = self.id.epoch.number(), how, state = ?over, "run is over");
                 // Before the report: whoever reads it may give the port to the next run.
                 let Self { port, report, beat_soon, .. } = self;
                 drop(port);
@@ -129,7 +129,7 @@ impl Supervisor {
                 beat_soon.notify_one();
                 return;
             }
-            tracing::warn!(run = %self.id, how, "transcoder died; starting it again");
+            tracing::warn!(run = %self.id, job = %self.id.job, epoch = self.id.epoch.number(), how, "transcoder died; starting it again");
             self.report.send_modify(Seen::restart);
             self.beat_soon.notify_one();
         }
@@ -199,7 +199,7 @@ impl Supervisor {
             Message::Connected(link) => {
                 let known = process.pid().or(self.report.latest().pid);
                 if known != Some(link.pid) {
-                    tracing::warn!(run = %self.id, stranger = link.pid, ours = ?known, "a second transcoder of this run is sent away");
+                    tracing::warn!(run = %self.id, job = %self.id.job, epoch = self.id.epoch.number(), stranger = link.pid, ours = ?known, "a second transcoder of this run is sent away");
                     link.tell(ToTranscoder::Abandon);
                     return;
                 }
@@ -266,7 +266,7 @@ impl Supervisor {
         if let Some(link) = &self.link
             && link.tell(order)
         {
-            tracing::info!(run = %self.id, pid = ?process.pid(), ?order, "transcoder told");
+            tracing::info!(run = %self.id, job = %self.id.job, epoch = self.id.epoch.number(), pid = ?process.pid(), ?order, "transcoder told");
             self.told = Some(order);
         }
     }
@@ -283,7 +283,7 @@ impl Supervisor {
     }
 
     fn kill(&mut self, process: &Process, why: &'static str) {
-        tracing::warn!(run = %self.id, pid = ?process.pid(), why, "killing the transcoder");
+        tracing::warn!(run = %self.id, job = %self.id.job, epoch = self.id.epoch.number(), pid = ?process.pid(), why, "killing the transcoder");
         self.killed = Some(why);
         process.kill();
     }

@@ -7,6 +7,7 @@
 
 mod drain;
 mod faults;
+mod logs;
 mod metrics;
 mod orders;
 mod restart;

@@ -126,6 +126,7 @@ impl Meter {
             given_up_segments: origin.given_up,
             store_failures: origin.store_failures,
             newest_segment_age_seconds: thousandths(age_ms),
+            input_info_stored: origin.input_info_stored,
             ..Statistics::default()
         };
         if let Some(figures) = figures {

@@ -103,6 +103,7 @@ pub async fn run(description: RunDescription, shutdown: CancellationToken) -> Re
         restarts,
         next_local: 1,
         leaving: None,
+        described: None,
     };
     let inputs = Inputs { ingested, orders, happened, made, bridged, origin, shutdown };
     let (outcome, committed_segments) = run.until_over(inputs).await;

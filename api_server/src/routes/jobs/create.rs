@@ -1,9 +1,10 @@
 //! `POST /jobs`: a new job, on air as soon as a worker has room.
 //!
 //! The job is in the store before the answer goes out. Whatever happens to the queue, a scheduler
-//! finds the job in the outbox.
+//! finds the job in the outbox. A request that is repeated with its `Idempotency-Key` is answered with
+//! the job that it made.
 
-mod content_type;
+mod idempotency;
 mod new_job;
 
 use axum::Json;
@@ -11,12 +12,14 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ez_api::create_job::{self, CreateJob};
-use ez_api::fault::warnings_text;
 use ez_api::problem::Problem;
+use ez_domain::id::JobId;
 use ez_service::http::Bytes256KiB;
-use ez_store::{CreateError, Stored, Totals};
+use ez_store::{CreateError, Created, Once, Stored, Totals};
 
-use self::content_type::JsonOrNothing;
+use self::idempotency::IdempotencyKey;
+use super::content_type::JsonOrNothing;
+use super::dry_run;
 use crate::app::App;
 use crate::live_job::live_job;
 use crate::refusal::Refusal;
@@ -28,24 +31,40 @@ const COUNTED_AT_ONCE: usize = 500;
 pub(crate) async fn handle(
     State(app): State<App>,
     _: JsonOrNothing,
+    key: IdempotencyKey,
     Bytes256KiB(body): Bytes256KiB,
 ) -> Result<Response, Refusal> {
     let request = create_job::parse(&body).map_err(Problem::bad_request)?;
     if request.dry_run {
-        let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
-        return Ok((headers, warnings_text(&request.warnings)).into_response());
+        return Ok(dry_run::answer(&request));
     }
-    let stored = create(&app, request).await?;
+    let once = key.once(&app.master_key, &body);
+    let stored = match made_before(&app, once.as_ref()).await? {
+        Some(stored) => stored,
+        None => create(&app, request, once.as_ref()).await?,
+    };
     let id = stored.job.id;
-    tracing::info!(job = %id, cost_millicores = stored.job.cost_millicores, "job created");
-    app.figures.jobs_created.inc();
     app.announce(&stored.job).await;
     let location = [(header::LOCATION, format!("/jobs/{id}"))];
     let job = live_job(&stored, &app.master_key, &app.playback);
     Ok((StatusCode::CREATED, location, Json(job)).into_response())
 }
 
-async fn create(app: &App, request: CreateJob) -> Result<Stored, Refusal> {
+/// The job that this request made when it came before.
+async fn made_before(app: &App, once: Option<&Once>) -> Result<Option<Stored>, Refusal> {
+    let Some(once) = once else { return Ok(None) };
+    match app.store.created_with(once).await.map_err(refused)? {
+        Some(id) => former(app, id).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+async fn former(app: &App, id: JobId) -> Result<Stored, Refusal> {
+    tracing::info!(job = %id, "a creation was repeated with its key");
+    app.store.load(id).await?.ok_or_else(|| gone(id).into())
+}
+
+async fn create(app: &App, request: CreateJob, once: Option<&Once>) -> Result<Stored, Refusal> {
     if let Some(limit) = app.max_jobs
         && has_at_least(app, limit).await?
     {
@@ -53,10 +72,21 @@ async fn create(app: &App, request: CreateJob) -> Result<Stored, Refusal> {
     }
     let now = app.store.now().await?;
     let job = new_job::from(request, &app.master_key, now).map_err(Refusal::Seal)?;
-    match app.store.create(&job).await {
-        Ok(()) => Ok(Stored { job, version: 1, statistics: None, totals: Totals::default(), now }),
-        Err(CreateError::Exists) => Err(Refusal::Bug("a random id or stream key is in use")),
-        Err(CreateError::Store(error)) => Err(Refusal::StoreInWrite(error)),
+    match app.store.create_once(&job, once).await.map_err(refused)? {
+        Created::New => {
+            tracing::info!(job = %job.id, cost_millicores = job.cost_millicores, "job created");
+            app.figures.jobs_created.inc();
+            Ok(Stored { job, version: 1, statistics: None, totals: Totals::default(), now })
+        }
+        Created::Before(id) => former(app, id).await,
+    }
+}
+
+fn refused(error: CreateError) -> Refusal {
+    match error {
+        CreateError::Exists => Refusal::Bug("a random id or stream key is in use"),
+        CreateError::OtherBody => other_body().into(),
+        CreateError::Store(error) => Refusal::StoreInWrite(error),
     }
 }
 
@@ -87,4 +117,23 @@ fn too_many(limit: usize) -> Problem {
         status: 429,
         ..Problem::invalid_request(detail)
     }
+}
+
+fn other_body() -> Problem {
+    let detail = "this Idempotency-Key was sent with another body in the last 24 hours; send that body again, \
+                  or a new key for another job";
+    Problem {
+        kind: "/problems/idempotency-key-reused".to_owned(),
+        title: "The idempotency key belongs to another request".to_owned(),
+        status: 422,
+        ..Problem::invalid_request(detail)
+    }
+}
+
+fn gone(id: JobId) -> Problem {
+    let detail = format!(
+        "this Idempotency-Key made job {id} in the last 24 hours, which has been deleted since; send a new key \
+         for a new job"
+    );
+    Problem::conflict(id, detail)
 }

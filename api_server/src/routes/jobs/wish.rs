@@ -1,4 +1,4 @@
-//! What stop, resume and delete have in common: one event, one announcement, one answer.
+//! What stop, resume, replacement and deletion have in common: one event, one announcement, one answer.
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -16,7 +16,7 @@ use crate::refusal::Refusal;
 /// Accepted: the job as it is now; the rest is done by schedulers and workers.
 pub(crate) type Accepted = (StatusCode, Json<LiveJob>);
 
-/// Applies the user's wish, `stop`, `resume` or `delete`, to the job.
+/// Applies the user's wish, `stop`, `resume`, `replace` or `delete`, to the job.
 pub(crate) async fn apply_wish(
     app: &App,
     id: JobId,
@@ -25,7 +25,7 @@ pub(crate) async fn apply_wish(
 ) -> Result<Accepted, Refusal> {
     let job = match apply(&*app.store, id, event, CommitGuard::Version).await? {
         Applied::Moved { job, effects: _ } => {
-            tracing::info!(job = %id, wish = ?event, phase = job.phase.name().as_str(), "wish accepted");
+            tracing::info!(job = %id, wish, phase = job.phase.name().as_str(), "wish accepted");
             app.figures.wished(wish);
             job
         }

@@ -56,4 +56,7 @@ pub struct Statistics {
     /// Age of the newest published segment: how far viewers are behind at least.
     #[serde(rename = "Newest_segment_age_seconds")]
     pub newest_segment_age_seconds: f64,
+    /// Whether this run's description of the contribution lies at `Input_info_url`.
+    #[serde(rename = "Input_info_stored", default)]
+    pub input_info_stored: bool,
 }

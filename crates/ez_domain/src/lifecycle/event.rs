@@ -8,6 +8,7 @@ pub(super) mod media_removed;
 pub(super) mod placed;
 pub(super) mod playlists_ended;
 pub(super) mod reported;
+pub(super) mod spec_replaced;
 pub(super) mod start_requested;
 pub(super) mod stop_requested;
 pub(super) mod tick;

@@ -107,6 +107,7 @@ fn events() -> Vec<(&'static str, Event)> {
         ("start requested", Event::StartRequested),
         ("stop requested", Event::StopRequested),
         ("delete requested", Event::DeleteRequested { keep_media: false }),
+        ("specification replaced", Event::SpecReplaced(Box::new(new_spec("bucket", 4)))),
         ("admitted (present command)", Event::Admitted { generation: 1 }),
         ("admitted (older command)", Event::Admitted { generation: 0 }),
         ("placed", placed),
@@ -140,6 +141,11 @@ fn events() -> Vec<(&'static str, Event)> {
         ("playlists of an older stop ended", Event::PlaylistsEnded { epoch: Epoch::new(2), failure: None }),
         ("media removed", Event::MediaRemoved),
     ]
+}
+
+fn new_spec(bucket: &str, segment_seconds: u32) -> NewSpec {
+    let spec = JobSpec { bucket: BucketName::new(bucket).unwrap(), segment_seconds, ..spec() };
+    NewSpec { spec, warnings: vec!["/Output: unwise".into()], cost_millicores: 700 }
 }
 
 fn answer(job: &Job, event: &Event) -> String {
@@ -248,6 +254,32 @@ fn a_protected_job_is_placed_only_with_its_key_which_it_keeps() {
     assert_eq!(step(&keyed, &Event::KeyGranted { key: another }, NOW), Outcome::Unchanged);
 }
 
+#[test]
+fn a_replaced_specification_is_what_the_next_run_gets_and_voids_older_commands() {
+    for phase in [PhaseName::Stopped, PhaseName::Failed] {
+        let job = in_phase(phase);
+        let wanted = new_spec("bucket", 4);
+        let event = Event::SpecReplaced(Box::new(wanted.clone()));
+        let Outcome::Moved(next, effects) = step(&job, &event, NOW) else { panic!("{phase:?} takes it") };
+        assert_eq!((&next.spec, &next.warnings, next.cost_millicores), (&wanted.spec, &wanted.warnings, 700));
+        assert_eq!((next.phase.name(), next.generation, next.admitted), (phase, 2, 2));
+        assert_eq!((next.reason(), effects), ("the specification was replaced by the user", Vec::new()));
+        assert_eq!(step(&next, &event, NOW), Outcome::Unchanged, "the same again");
+        assert_eq!(step(&next, &Event::Admitted { generation: 1 }, NOW), Outcome::Stale);
+        let Outcome::Moved(started, _) = step(&next, &Event::StartRequested, NOW) else { panic!("started") };
+        assert_eq!((started.phase.name(), &started.spec), (PhaseName::Pending, &wanted.spec));
+    }
+}
+
+#[test]
+fn a_job_that_has_run_keeps_its_bucket() {
+    let elsewhere = Event::SpecReplaced(Box::new(new_spec("elsewhere", 2)));
+    let mut job = in_phase(PhaseName::Stopped);
+    assert_eq!(step(&job, &elsewhere, NOW), Outcome::Refused(Refusal::BucketFixed));
+    job.last_epoch = Epoch::default();
+    assert!(matches!(step(&job, &elsewhere, NOW), Outcome::Moved(..)), "nothing lies in the old one");
+}
+
 fn any_event() -> impl Strategy<Value = Event> {
     let worker = || WorkerId::from_uuid(Uuid::from_u128(7));
     let incarnation = || Incarnation::from_uuid(Uuid::from_u128(8));
@@ -274,6 +306,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(Event::StartRequested),
         Just(Event::StopRequested),
         any::<bool>().prop_map(|keep_media| Event::DeleteRequested { keep_media }),
+        (1..5_u32).prop_map(|seconds| Event::SpecReplaced(Box::new(new_spec("bucket", seconds)))),
         (0..12_u64).prop_map(|generation| Event::Admitted { generation }),
         Just(()).prop_map(move |()| Event::Placed { worker: worker(), incarnation: incarnation() }),
         Just(Event::Unplaced { why: "full".into() }),
@@ -302,6 +335,8 @@ proptest! {
             prop_assert!(next.generation >= job.generation);
             prop_assert!(next.admitted <= next.generation);
             prop_assert!(next.history.len() <= HISTORY_LENGTH);
+            let holds_run = job.phase.run().is_some() || next.phase.run().is_some();
+            prop_assert!(!holds_run || next.spec == job.spec, "a run lost its specification");
             if let Some(run) = next.phase.run() {
                 prop_assert!(!next.lacks_key(), "a run without the key that protects it");
                 prop_assert!(run.epoch <= next.last_epoch);

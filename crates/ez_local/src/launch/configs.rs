@@ -39,6 +39,7 @@ pub(crate) fn api_server(plan: &Plan<'_>) -> Value {
         "Playback": { "Endpoint": plan.options.s3_endpoint() },
         "Console": { "Bucket": plan.options.bucket() },
         "Master_key_file": plan.secrets.master_key_file,
+        "Service_token_file": plan.secrets.service_token_file,
     })
 }
 

@@ -24,6 +24,9 @@ pub enum Error {
     /// Resume of a channel that has not ended.
     #[error("the channel has not ended, there is nothing to resume")]
     NotEnded,
+    /// Another ladder for media that players may still fetch.
+    #[error("periods of the present ladder are in the window; end and resume the channel before it changes")]
+    InWindow,
     /// No period is open.
     #[error("no period is open; open one before its init segments and slots")]
     NoOpenPeriod,

@@ -1,4 +1,4 @@
-//! What is constant for the life of a job: settings and the renditions of the ladder.
+//! What is constant from one end of the channel to the next: settings and the renditions of the ladder.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,6 @@
 //! Runs and periods begin and end; the channel ends and resumes.
 
-use super::{Error, Left, Period, PeriodId, Timeline, Track, TrackInfo};
+use super::{Error, Left, Period, PeriodId, Rendition, Settings, Timeline, Track, TrackInfo};
 use crate::ticks;
 
 /// Timescale of a track until its init segment is known.
@@ -143,6 +143,28 @@ impl Timeline {
         }
         self.ended = false;
         Ok(self.drop_periods(self.periods.len(), now_ms))
+    }
+
+    /// Gives a resumed channel, of which nothing is in the window, another ladder and other settings.
+    ///
+    /// Every rendition goes on behind the highest number that any of the former ones had, so that no
+    /// playlist falls (T5), whichever ladder a name was in.
+    ///
+    /// # Errors
+    /// [`Error::Ended`] before the resume, [`Error::InWindow`] while periods are in the window, and those
+    /// of [`Timeline::new`].
+    pub fn rebuild(&mut self, settings: Settings, ladder: Vec<Rendition>) -> Result<(), Error> {
+        if self.ended {
+            return Err(Error::Ended);
+        }
+        if !self.periods.is_empty() {
+            return Err(Error::InWindow);
+        }
+        let highest = self.sequences.iter().copied().max().unwrap_or(0);
+        let next = Self { settings, sequences: vec![highest; ladder.len()], ladder, ..self.clone() };
+        next.validate()?;
+        *self = next;
+        Ok(())
     }
 }
 

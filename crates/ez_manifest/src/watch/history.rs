@@ -91,7 +91,8 @@ impl Watch {
             let (before, now) = (before.discontinuity_sequence, now.discontinuity_sequence);
             found.push(Violation::DiscontinuitySequenceFell { before, now });
         }
-        if now.target_duration_s != before.target_duration_s {
+        // RFC 8216 6.2.1 forbids it, but who saw the end does not ask again.
+        if now.target_duration_s != before.target_duration_s && !self.may_resume {
             let (before, now) = (before.target_duration_s, now.target_duration_s);
             found.push(Violation::TargetDurationChanged { before, now });
         }

@@ -336,3 +336,29 @@ fn bandwidth_is_the_larger_of_declared_and_measured() {
     assert_eq!(low.bandwidth_bps(), 4_100_000, "4 000 004 bit/s, rounded up");
     assert_eq!(media_playlist(&channel.timeline, "unknown"), None);
 }
+
+#[test]
+fn a_resumed_channel_may_go_on_with_another_ladder() {
+    let mut channel = Channel::begun(60);
+    channel.append(3);
+    // One more piece of sound than of the pictures.
+    channel.append_trailing(1920);
+    let other = || vec![ladder().remove(1)];
+    let wider = settings(600);
+    assert!(matches!(channel.timeline.rebuild(wider.clone(), other()), Err(Error::InWindow)));
+    channel.timeline.end();
+    assert!(matches!(channel.timeline.rebuild(wider.clone(), other()), Err(Error::Ended)));
+    channel.timeline.resume(0).unwrap();
+    let before = channel.timeline.clone();
+    assert!(matches!(channel.timeline.rebuild(wider.clone(), Vec::new()), Err(Error::Corrupt(_))));
+    assert_eq!(channel.timeline, before, "a refusal changes nothing");
+    channel.timeline.rebuild(wider, other()).unwrap();
+    assert_eq!(channel.timeline.media_sequence(HIGH), Some(4), "behind the sound, which had most");
+    assert_eq!(channel.timeline.media_sequence(LOW), None);
+    assert_eq!(channel.timeline.ladder()[0].codec, None, "the next init segment tells");
+    // A name that comes back goes on behind what it once had.
+    channel.timeline.rebuild(settings(60), ladder()).unwrap();
+    assert_eq!(ALL.map(|name| channel.timeline.media_sequence(name)), [Some(4); 3]);
+    let read = Timeline::from_json(&channel.timeline.to_json().unwrap()).unwrap();
+    assert_eq!(read, channel.timeline);
+}

@@ -19,6 +19,8 @@ pub enum ObjectKind {
     Manifest,
     /// The record of what was published, for the next owner of the channel.
     Timeline,
+    /// What the publisher sends, for whoever asks.
+    InputInfo,
     /// Initialisation segment.
     Init,
     /// Media segment.
@@ -36,7 +38,7 @@ impl ObjectKind {
         match self {
             Self::MultivariantPlaylist | Self::MediaPlaylist => "application/vnd.apple.mpegurl",
             Self::Manifest => "application/dash+xml",
-            Self::Timeline => "application/json",
+            Self::Timeline | Self::InputInfo => "application/json",
             Self::Init | Self::Segment => "video/mp4",
             Self::ContentKey => "application/octet-stream",
         }
@@ -45,7 +47,7 @@ impl ObjectKind {
     /// `Cache-Control` of the object (RFC 9111 5.2.2, RFC 8246).
     pub const fn cache_control(self) -> &'static str {
         match self {
-            Self::MultivariantPlaylist => "public, max-age=5",
+            Self::MultivariantPlaylist | Self::InputInfo => "public, max-age=5",
             // One second: a viewer is never more than that behind, a CDN still asks once
             // per second for all viewers.
             Self::MediaPlaylist | Self::Manifest => "public, max-age=1",
@@ -57,7 +59,11 @@ impl ObjectKind {
     /// Whether the object is replaced while the channel lives, by compare-and-swap.
     pub const fn is_stable(self) -> bool {
         match self {
-            Self::MultivariantPlaylist | Self::MediaPlaylist | Self::Manifest | Self::Timeline => true,
+            Self::MultivariantPlaylist
+            | Self::MediaPlaylist
+            | Self::Manifest
+            | Self::Timeline
+            | Self::InputInfo => true,
             Self::Init | Self::Segment | Self::ContentKey => false,
         }
     }
@@ -102,6 +108,11 @@ impl Objects {
     /// The record of what was published.
     pub fn timeline(&self) -> ObjectKey {
         self.object(ObjectKind::Timeline, "timeline.json")
+    }
+
+    /// What the publisher sends.
+    pub fn input_info(&self) -> ObjectKey {
+        self.object(ObjectKind::InputInfo, "input_info.json")
     }
 
     /// The media playlist of a rendition.

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 
 use super::{Origin, Progress};
 use crate::budget::Budget;
+use crate::input_info::InputInfo;
 use crate::period::{Period, Taken};
 use crate::publisher::{self, Acknowledged};
 use crate::spool::{self, Found, Spool};
@@ -36,10 +37,15 @@ impl Origin {
         let epoch = settings.epoch.number();
         // A process that takes over from its predecessor in the same run goes on in its open period.
         let adopted = adopt(&settings, &mut probed, |timeline| {
-            if timeline.epoch() != epoch {
-                return timeline.begin_run(epoch);
+            if timeline.epoch() == epoch {
+                timeline.take_over();
+            } else {
+                timeline.begin_run(epoch)?;
             }
-            timeline.take_over();
+            // What was published by another specification ends before media of this one begins.
+            if !ladder::follows(timeline, &settings.spec) {
+                timeline.end();
+            }
             Ok(())
         });
         let timeline = adopted.await?;
@@ -58,9 +64,11 @@ impl Origin {
         let (snapshots, states) = watch::channel(None);
         let (acknowledge, acknowledged) = watch::channel(Acknowledged::default());
         let mut publisher = JoinSet::new();
+        let input_info = InputInfo::new(probed.manifests.input_info(), settings.epoch);
         publisher.spawn(publisher::publish(probed.manifests, states, acknowledge));
         progress.send_modify(|progress| {
-            progress.frame_rate = timeline.as_ref().and_then(ladder::resolved_frame_rate);
+            progress.frame_rate =
+                timeline.as_ref().and_then(|timeline| ladder::resolved_frame_rate(timeline, &settings.spec));
             progress.unfinished = unfinished;
         });
         let mut origin = Self {
@@ -74,6 +82,7 @@ impl Origin {
             periods: std::collections::VecDeque::new(),
             uploads: JoinSet::new(),
             expiry: expiry::Expiry::default(),
+            input_info,
             listing: JoinSet::new(),
             publisher,
             snapshots,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bytes::Bytes;
 use ez_domain::fault::{Failure, Fault};
 use ez_domain::units::FrameRate;
 use tokio::sync::oneshot;
@@ -43,6 +44,11 @@ pub enum Message {
         /// Told the length of its media, from its first picture on, as it will be published.
         length: oneshot::Sender<Duration>,
     },
+    /// What the publisher sends is known.
+    InputKnown {
+        /// Its description, which names the epoch.
+        json: Bytes,
+    },
     /// The run is over: answers when everything of it is published.
     Leave {
         /// Whether the channel ends.
@@ -82,6 +88,10 @@ impl Origin {
                 let ended = self.period_ended(local, tail).await;
                 // A run that is gone needs no answer.
                 let _ = length.send(ended);
+                Ok(())
+            }
+            Message::InputKnown { json } => {
+                self.input_info.say(json);
                 Ok(())
             }
             Message::Leave { playlists, done } => {

@@ -13,7 +13,7 @@ use crate::spool::LastMedia;
 pub struct Progress {
     /// The store was read and taken over.
     pub ready: bool,
-    /// Frame rate of earlier periods, which the timeline fixes.
+    /// Frame rate of earlier periods of this specification, which the timeline fixes.
     pub frame_rate: Option<FrameRate>,
     /// What an earlier process of this run published last, if it had not come to its end.
     pub unfinished: Option<LastMedia>,
@@ -29,6 +29,8 @@ pub struct Progress {
     pub given_up: u64,
     /// Requests that the store failed.
     pub store_failures: u64,
+    /// Whether this run's description of the contribution is in the store.
+    pub input_info_stored: bool,
     /// Why the store takes nothing at the moment.
     pub trouble: Option<Failure>,
 }
@@ -41,7 +43,10 @@ impl Origin {
             acknowledged.media_end_ms.or_else(|| self.timeline.as_ref().and_then(Timeline::media_end_ms));
         let now = Progress {
             ready: true,
-            frame_rate: self.timeline.as_ref().and_then(crate::ladder::resolved_frame_rate),
+            frame_rate: self
+                .timeline
+                .as_ref()
+                .and_then(|timeline| crate::ladder::resolved_frame_rate(timeline, &self.settings.spec)),
             unfinished: None,
             committed: acknowledged.committed,
             newest_period: acknowledged.newest_period,
@@ -49,6 +54,7 @@ impl Origin {
             backlog: u64::try_from(backlog).unwrap_or(u64::MAX),
             given_up: self.given_up,
             store_failures: self.health.failures(),
+            input_info_stored: self.input_info.is_stored(),
             trouble: self.health.trouble().map(|trouble| crate::refusals::trouble(&trouble)),
         };
         self.progress.send_if_modified(|progress| {

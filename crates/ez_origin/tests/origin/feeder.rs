@@ -10,7 +10,7 @@ use ez_testkit::wait::eventually;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
-use super::media::{Media, RENDITIONS};
+use super::media::Media;
 use super::stage::{BEGIN_MS, Stage, frame_rate};
 
 /// Longest wait, on a clock that jumps.
@@ -42,12 +42,12 @@ impl<'stage> Process<'stage> {
     /// Begins a period, with init segments.
     pub(crate) async fn begin(&self, local: u32, offset_ms: i64) {
         let work_folder = self.folder(local);
-        for name in RENDITIONS {
+        for name in self.stage.names() {
             std::fs::create_dir_all(work_folder.join(name)).unwrap();
         }
         let wall_ms = BEGIN_MS + offset_ms;
         self.say(Message::PeriodBegan { local, work_folder, frame_rate: frame_rate(), wall_ms }).await;
-        for name in RENDITIONS {
+        for name in self.stage.names() {
             let path = self.folder(local).join(name).join("init.mp4");
             std::fs::write(&path, Media::get().init(name)).unwrap();
             self.closed(local, name, path, FileKind::Init).await;
@@ -71,10 +71,15 @@ impl<'stage> Process<'stage> {
     /// Closes these segments of every rendition.
     pub(crate) async fn slots(&self, local: u32, slots: std::ops::Range<usize>) {
         for n in slots {
-            for name in RENDITIONS {
+            for name in self.stage.names() {
                 self.close(local, name, n).await;
             }
         }
+    }
+
+    /// Says what the publisher sends.
+    pub(crate) async fn describe(&self, json: &str) {
+        self.say(Message::InputKnown { json: json.to_owned().into() }).await;
     }
 
     pub(crate) async fn end(&self, local: u32, tail: Tail) -> Duration {

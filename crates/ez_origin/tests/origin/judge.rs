@@ -42,9 +42,9 @@ pub(crate) fn judge(stage: &Stage) -> Named {
         }
     }
     multivariant_names_only_what_is_there(stage);
-    let last: Vec<_> = RENDITIONS
-        .iter()
-        .filter_map(|name| Some((*name, MediaPlaylist::parse(named.last.get(*name)?).unwrap())))
+    let last: Vec<_> = stage
+        .names()
+        .filter_map(|name| Some((name, MediaPlaylist::parse(named.last.get(name)?).unwrap())))
         .collect();
     let listed: Vec<_> = last
         .iter()

@@ -21,6 +21,8 @@ mod plain;
 #[cfg(test)]
 mod refused;
 #[cfg(test)]
+mod replaced;
+#[cfg(test)]
 mod stage;
 #[cfg(test)]
 mod strays;

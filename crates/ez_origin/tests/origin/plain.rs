@@ -1,9 +1,11 @@
 //! A bucket that works.
 
 use ez_manifest::watch::MediaPlaylist;
+use ez_objects::unreliable::Faults;
 use ez_origin::{Playlists, Tail};
+use ez_testkit::wait::eventually;
 
-use super::feeder::Process;
+use super::feeder::{LONG, Process};
 use super::judge::{every, judge};
 use super::media::{Media, SLOTS};
 use super::stage::Stage;
@@ -91,4 +93,38 @@ async fn sound_that_ends_later_than_the_picture_is_kept_without_a_hole() {
     let trailing = ("1-1".to_owned(), "sound".to_owned(), 2);
     named.assert_exactly(&stage, every("1-1", 0..2).into_iter().chain([trailing]));
     assert!(!named.last["low"].contains("#EXT-X-GAP"), "{}", named.last["low"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_publisher_sends_is_described_by_each_run_anew() {
+    let stage = Stage::new(5);
+    for epoch in [1, 2] {
+        let process = Process::start(&stage, epoch);
+        assert!(!process.until("the take-over", |progress| progress.ready).await.input_info_stored);
+        process.describe(&format!(r#"{{"epoch":{epoch},"streams":[]}}"#)).await;
+        process.until("the description", |progress| progress.input_info_stored).await;
+        let text = stage.text("input_info.json").unwrap();
+        assert_eq!(text, format!(r#"{{"epoch":{epoch},"streams":[]}}"#));
+        process.describe(&format!(r#"{{"epoch":{epoch},"streams":[1]}}"#)).await;
+        let changed = || async {
+            let text = stage.text("input_info.json").unwrap();
+            if text.contains("[1]") { Ok(()) } else { Err(text) }
+        };
+        eventually(LONG, "another contribution", changed).await.unwrap();
+        process.leave(Playlists::Rest).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_description_that_fails_is_tried_again_and_ends_no_run() {
+    let stage = Stage::new(6);
+    let process = Process::start(&stage, 1);
+    process.until("the take-over", |progress| progress.ready).await;
+    stage.store.set(Faults { refuse: 1000, ..Faults::default() });
+    process.describe(r#"{"epoch":1}"#).await;
+    process.until("refusals", |progress| progress.store_failures >= 3).await;
+    assert!(process.is_running() && stage.text("input_info.json").is_none());
+    stage.store.set(Faults::default());
+    process.until("the description", |progress| progress.input_info_stored).await;
+    process.leave(Playlists::Rest).await;
 }

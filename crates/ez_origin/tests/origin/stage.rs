@@ -16,6 +16,8 @@ use ez_objects::unreliable::{Faults, Unreliable};
 use ez_origin::Settings;
 use ez_service::clock::RunClock;
 
+use super::media::RENDITIONS;
+
 /// Wall clock (ms) of the first picture.
 pub(crate) const BEGIN_MS: i64 = 1_795_000_000_000;
 
@@ -69,6 +71,17 @@ impl Stage {
 
     pub(crate) fn key(&self, uri: &str) -> String {
         format!("{}{uri}", Objects::of(self.job).prefix())
+    }
+
+    /// The renditions of the present specification.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
+        let spec = Arc::clone(&self.spec);
+        RENDITIONS.into_iter().filter(move |name| spec.rendition_names().any(|known| known.as_str() == *name))
+    }
+
+    /// The user replaces the specification, while no run is there.
+    pub(crate) fn replace(&mut self, change: impl FnOnce(&mut JobSpec)) {
+        change(Arc::make_mut(&mut self.spec));
     }
 
     /// The present text of an object.

@@ -1,4 +1,4 @@
-//! Records, listing, queue, outbox, timers and chores.
+//! Records, queue, outbox, timers and chores.
 
 use std::collections::BTreeMap;
 
@@ -33,46 +33,6 @@ pub async fn a_job_is_created_once(store: &dyn Store) {
     changed(store, job.id, |job| job.admitted = 1).await;
     store.create(&job).await.expect("create after the record moved on");
     assert_eq!(loaded(store, job.id).await.job.admitted, 1, "and the record is not set back");
-}
-
-/// Pages neither repeat nor leave out a job, also among jobs of one millisecond and when jobs go.
-pub async fn listing_goes_from_newest_to_oldest(store: &dyn Store) {
-    assert_eq!(store.list(None, 3).await.expect("list").jobs, []);
-    // Three jobs of the same millisecond, then one each.
-    let times = [7, 7, 7, 8, 9, 10, 11];
-    for (number, time) in (1..).zip(times) {
-        store.create(&new_job(number, Timestamp::from_millis(time))).await.expect("create");
-    }
-    let expected: Vec<_> = [7, 6, 5, 4, 3, 2, 1].map(job_id).to_vec();
-    for limit in 1..=8 {
-        let (mut seen, mut cursor, mut pages) = (Vec::new(), None, 0);
-        loop {
-            let page = store.list(cursor.as_deref(), limit).await.expect("list");
-            assert!(page.jobs.len() <= limit);
-            seen.extend(page.jobs.iter().map(|stored| stored.job.id));
-            pages += 1;
-            assert!(pages <= times.len(), "the listing goes round in circles");
-            cursor = page.next;
-            if cursor.is_none() {
-                break;
-            }
-        }
-        assert_eq!(seen, expected, "limit {limit}");
-        assert_eq!(pages, times.len().div_ceil(limit), "no empty page at the end, limit {limit}");
-    }
-
-    // The job that the cursor names goes away between two pages, and a new one comes.
-    let page = store.list(None, 5).await.expect("list");
-    let gone = loaded(store, job_id(3)).await;
-    assert!(store.remove(&gone.job, gone.version).await.expect("remove"));
-    store.create(&new_job(20, Timestamp::from_millis(20))).await.expect("create");
-    let rest = store.list(page.next.as_deref(), 5).await.expect("list");
-    let rest: Vec<_> = rest.jobs.iter().map(|stored| stored.job.id).collect();
-    assert_eq!(rest, [2, 1].map(job_id));
-
-    assert_eq!(store.list(None, usize::MAX).await.expect("list").jobs.len(), 7);
-    let nonsense = store.list(Some("nonsense"), 5).await.expect("list");
-    assert_eq!((nonsense.jobs.len(), nonsense.next), (0, None), "a made-up cursor ends the listing");
 }
 
 /// A commit names the version it replaces, and may be repeated after a lost answer.

@@ -1,58 +1,63 @@
 //! Operations on jobs.
 
+use std::collections::BTreeSet;
+
 use ez_domain::id::{Epoch, JobId};
-use ez_domain::job::Job;
+use ez_domain::job::{Job, PhaseName};
 use ez_domain::units::Timestamp;
 
 use super::RedisStore;
 use super::records::{self, RawRecord, RawRecords};
 use crate::cursor::Cursor;
 use crate::index_changes::index_changes;
-use crate::store::{CommitGuard, CreateError, Page, StoreError, Stored, Totals};
+use crate::selection::Selection;
+use crate::store::{CommitGuard, Page, StoreError, Stored, Totals};
 
 /// More than this is never read in one call, whatever the caller asks for.
 const MOST_AT_ONCE: usize = 10_000;
 
 impl RedisStore {
-    pub(super) async fn create_job(&self, job: &Job) -> Result<(), CreateError> {
-        let record = record_of(job)?;
-        let mut extra = Vec::new();
-        let changes = records::encode(&index_changes(None, Some(job)), &self.inner.keys, &mut extra);
-        let mut arguments =
-            vec![job.id.to_string(), record.clone(), job.credentials.stream_key_index.clone(), phase_of(job)];
-        arguments.extend(changes);
-        let (answer, present): (u8, String) =
-            self.run("create a job", &self.inner.scripts.create, &extra, &arguments).await?;
-        match answer {
-            1 => Ok(()),
-            2 if present == record || is_descendant(&present, job) => Ok(()),
-            _ => Err(CreateError::Exists),
-        }
-    }
-
     pub(super) async fn load_job(&self, id: JobId) -> Result<Option<Stored>, StoreError> {
         let (now, raw): RawRecords =
             self.run("read a job", &self.inner.scripts.load, &[], &[id.to_string()]).await?;
         raw.first().map(|record| records::stored(now, record)).transpose()
     }
 
-    pub(super) async fn list_jobs(&self, cursor: Option<&str>, limit: usize) -> Result<Page, StoreError> {
+    pub(super) async fn select_jobs(
+        &self,
+        selection: &Selection,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
         let (created_at, id) = match cursor.map(str::parse::<Cursor>) {
             None => (String::new(), String::new()),
             Some(Ok(after)) => (after.created_at.millis().to_string(), after.id.to_string()),
             // An end, rather than the first page again and again.
             Some(Err(_)) => return Ok(Page { jobs: Vec::new(), next: None }),
         };
-        let arguments = [bounded(limit.max(1)), created_at, id];
+        let phases = selection.phases.as_ref().map_or_else(String::new, phase_list);
+        let extra: Vec<_> =
+            selection.worker.iter().map(|worker| self.inner.keys.worker_jobs(*worker)).collect();
+        let is_of_worker = if extra.is_empty() { "0" } else { "1" };
+        let arguments = [
+            bounded(limit.max(1)),
+            created_at,
+            id,
+            MOST_AT_ONCE.to_string(),
+            phases,
+            is_of_worker.to_owned(),
+        ];
         let (now, raw, created_at, id): (u64, Vec<RawRecord>, String, String) =
-            self.run("list the jobs", &self.inner.scripts.list, &[], &arguments).await?;
+            self.run("list the jobs", &self.inner.scripts.list, &extra, &arguments).await?;
         let next = match (created_at.parse(), id.parse()) {
             (Ok(millis), Ok(id)) => {
                 Some(Cursor { created_at: Timestamp::from_millis(millis), id }.to_string())
             }
             _ => None,
         };
-        Ok(Page { jobs: records::readable(&(now, raw)), next })
+        let mut jobs = records::readable(&(now, raw));
+        jobs.retain(|stored| selection.fits(&stored.job));
+        Ok(Page { jobs, next })
     }
 
     pub(super) async fn commit_job(
@@ -149,22 +154,20 @@ fn bounded(limit: usize) -> String {
     limit.min(MOST_AT_ONCE).to_string()
 }
 
-fn record_of(job: &Job) -> Result<String, StoreError> {
+/// `,a,b,`: each name with a comma on both sides; nothing is in no phase.
+fn phase_list(phases: &BTreeSet<PhaseName>) -> String {
+    let mut list = ",".to_owned();
+    for phase in phases {
+        list.push_str(phase.as_str());
+        list.push(',');
+    }
+    list
+}
+
+pub(super) fn record_of(job: &Job) -> Result<String, StoreError> {
     records::json(&format!("{} in jobs", job.id), job)
 }
 
-fn phase_of(job: &Job) -> String {
+pub(super) fn phase_of(job: &Job) -> String {
     job.phase.name().as_str().to_owned()
-}
-
-/// Whether the record `present` came from creating `job`: somebody was quick to change it before the
-/// creator, whose answer was lost, tried again. The sealed stream key is unique to one creation.
-fn is_descendant(present: &str, job: &Job) -> bool {
-    serde_json::from_str::<Job>(present).is_ok_and(|present| {
-        present.id == job.id
-            && present.created_at == job.created_at
-            && present.credentials == job.credentials
-            && present.spec == job.spec
-            && job.generation <= present.generation
-    })
 }

@@ -3,17 +3,12 @@
 use ez_api::create_job::CreateJob;
 use ez_domain::id::JobId;
 use ez_domain::job::{Credentials, Job};
-use ez_domain::spec::JobSpec;
-use ez_domain::units::{FrameRate, Timestamp};
-use ez_media::cost::estimate;
-use ez_media::transcode::Plan;
+use ez_domain::units::Timestamp;
 use ez_store::{MasterKey, SealError, random_stream_key};
 use uuid::Uuid;
 
 use crate::live_job::{stream_key_context, warning_line};
-
-/// Frames per second that a rendition is taken to have when it follows the contribution.
-const ASSUMED_RATE: u32 = 30;
+use crate::routes::jobs::cost::cost_millicores;
 
 /// A job that nobody has stored yet.
 pub(super) fn from(request: CreateJob, master_key: &MasterKey, now: Timestamp) -> Result<Job, SealError> {
@@ -29,41 +24,27 @@ pub(super) fn from(request: CreateJob, master_key: &MasterKey, now: Timestamp) -
     Ok(Job::new(id, request.spec, warnings, cost, credentials, now))
 }
 
-fn cost_millicores(spec: &JobSpec) -> u32 {
-    // The fraction has no zero in it, so there is always a rate.
-    FrameRate::new(ASSUMED_RATE, 1)
-        .map_or(1, |frame_rate| estimate(&Plan { spec, frame_rate, preroll_ms: 0 }).total_millicores())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn request(framerate: u32) -> CreateJob {
-        let body = format!(
-            r#"{{"Output": {{"Stream_type": "hls", "S3_output": {{"Bucket": "my-bucket"}}, "Video_outputs":
-            [{{"Codec": "h264", "Width": 640, "Height": 360, "Bitrate": "500k", "Framerate": {framerate}}}]}}}}"#
-        );
-        ez_api::create_job::parse(body.as_bytes()).unwrap()
+    fn request() -> CreateJob {
+        let body =
+            br#"{"Output": {"Stream_type": "hls", "S3_output": {"Bucket": "my-bucket"}, "Video_outputs":
+            [{"Codec": "h264", "Width": 640, "Height": 360, "Bitrate": "500k"}]}}"#;
+        ez_api::create_job::parse(body).unwrap()
     }
 
     #[test]
     fn the_record_holds_no_secret_in_clear() {
         let master_key = MasterKey::from_bytes(&[7; 32]).unwrap();
-        let job = from(request(30), &master_key, Timestamp::from_millis(5)).unwrap();
+        let job = from(request(), &master_key, Timestamp::from_millis(5)).unwrap();
         let key = master_key.open(&job.credentials.sealed_stream_key, &stream_key_context(job.id)).unwrap();
         assert_eq!(key.expose().len(), 32);
         assert!(!serde_json::to_string(&job).unwrap().contains(key.expose()));
         assert_eq!(job.credentials.stream_key_index, master_key.index(key.expose()));
-        let other = from(request(30), &master_key, Timestamp::from_millis(5)).unwrap();
+        let other = from(request(), &master_key, Timestamp::from_millis(5)).unwrap();
         assert!(master_key.open(&job.credentials.sealed_stream_key, &stream_key_context(other.id)).is_err());
         assert_ne!(job.credentials.stream_key_index, other.credentials.stream_key_index);
-    }
-
-    #[test]
-    fn a_rendition_that_follows_the_contribution_costs_what_30_frames_cost() {
-        let (following, thirty, fifteen) = (request(0).spec, request(30).spec, request(15).spec);
-        assert_eq!(cost_millicores(&following), cost_millicores(&thirty));
-        assert!(cost_millicores(&fifteen) < cost_millicores(&thirty));
     }
 }

@@ -21,6 +21,7 @@ pub(crate) fn apply(job: &Job, worker: WorkerId, incarnation: Incarnation, now: 
             let mut next = enter(job, assigned, "a worker was chosen", now);
             next.last_epoch = epoch;
             next.assigned_at = Some(now);
+            next.last_worker = Some(worker);
             moved(next, vec![Effect::TellWorker(worker)])
         }
         Phase::Assigned { .. }
