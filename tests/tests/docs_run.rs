@@ -79,6 +79,7 @@ async fn every_way_to_push_with_ffmpeg_is_taken() -> Result<()> {
     let commands: Vec<String> = blocks.flat_map(|block| block.commands()).collect();
     ensure!(commands.len() >= 5, "the commands were not found: {commands:#?}");
     let folder = tempfile::tempdir()?;
+    // Longer than any wait below: a channel whose publisher has left is not called streaming.
     let mut file = Tool::Ffmpeg.command()?;
     file.current_dir(folder.path()).args([
         "-loglevel",
@@ -92,7 +93,7 @@ async fn every_way_to_push_with_ffmpeg_is_taken() -> Result<()> {
         "-i",
         "sine=frequency=440:sample_rate=48000",
         "-t",
-        "8",
+        "60",
         "-c:v",
         "libx264",
         "-preset",
