@@ -9,3 +9,4 @@ pub mod console;
 pub mod installation;
 pub mod mpd;
 pub mod processes;
+pub mod secrets;
