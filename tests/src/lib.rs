@@ -1,4 +1,5 @@
-//! What the end-to-end tests share: a whole installation on free ports, its API, a browser.
+//! What the end-to-end tests share: a whole installation on free ports, its API, a browser; a control plane
+//! without media.
 //!
 //! The services are the real programs of this build, started by the launcher that `script/up` uses.
 
@@ -6,6 +7,7 @@ pub mod bench;
 pub mod browser;
 pub mod chaos;
 pub mod console;
+pub mod control;
 pub mod installation;
 pub mod mpd;
 pub mod processes;
