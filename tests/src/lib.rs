@@ -1,4 +1,5 @@
-//! What the end-to-end tests share: a whole installation on free ports, its API, a browser.
+//! What the end-to-end tests share: a whole installation on free ports, its API, a browser; a control plane
+//! without media.
 //!
 //! The services are the real programs of this build, started by the launcher that `script/up` uses.
 
@@ -8,7 +9,9 @@ pub mod chaos;
 pub mod cloud;
 pub mod console;
 pub mod containers;
+pub mod control;
 pub mod documents;
 pub mod installation;
 pub mod mpd;
 pub mod processes;
+pub mod secrets;

@@ -1,13 +1,12 @@
-//! `bench start [JOBS]`, `bench media` and `bench channels [SECONDS …]`: figures of a whole installation, each beside a baseline of
-//! the same run.
+//! `bench start [JOBS]`, `bench media`, `bench channels [SECONDS …]` and `bench control [JOBS …]`: figures of a
+//! whole installation, each beside a baseline of the same run.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "prints its table")]
 
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
-use ez_e2e::bench::channels::Plan;
-use ez_e2e::bench::{channels, media, start};
+use ez_e2e::bench::{channels, control, media, start};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -31,7 +30,7 @@ async fn run(arguments: &[String]) -> Result<String> {
         ["start", jobs] => start::run(jobs.parse().with_context(|| format!("start {jobs}"))?).await,
         ["media"] => media::run().await,
         ["channels", rest @ ..] => {
-            let mut plan = Plan::default();
+            let mut plan = channels::Plan::default();
             if let Some(seconds) = rest.first() {
                 plan.seconds = seconds.parse().with_context(|| format!("channels {seconds}"))?;
             }
@@ -41,6 +40,21 @@ async fn run(arguments: &[String]) -> Result<String> {
             }
             channels::run(plan).await
         }
-        _ => bail!("usage: script/bench start [JOBS] | media | channels [SECONDS [PRESET [RENDITIONS]]]"),
+        ["control", rest @ ..] => {
+            let mut plan = control::Plan::default();
+            if let Some(jobs) = rest.first() {
+                plan.jobs = jobs.parse().with_context(|| format!("control {jobs}"))?;
+            }
+            if let Some(rate) = rest.get(1) {
+                plan.rate = rate.parse().with_context(|| format!("rate {rate}"))?;
+            }
+            if let Some(seconds) = rest.get(2) {
+                plan.seconds = seconds.parse().with_context(|| format!("seconds {seconds}"))?;
+            }
+            control::run(plan).await
+        }
+        _ => bail!(
+            "usage: script/bench start [JOBS] | media | channels [SECONDS [PRESET [RENDITIONS]]] | control [JOBS [RATE [SECONDS]]]"
+        ),
     }
 }

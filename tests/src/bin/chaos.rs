@@ -1,5 +1,6 @@
 //! `chaos local [--rounds N] [FAULT ...]`: breaks a channel on this machine again and again, and prints
-//! what its viewers noticed. `chaos outage [SECONDS]`: takes the bucket away for minutes.
+//! what its viewers noticed. `chaos outage [SECONDS]`: takes the bucket away for minutes. `chaos several
+//! [SECONDS [SEED [stream|sqs]]]`: kills schedulers and API servers while jobs come and go.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "prints its table")]
 
@@ -11,6 +12,9 @@ use ez_e2e::chaos::outage;
 use ez_e2e::chaos::report::table;
 use ez_e2e::chaos::round::{self, Outcome};
 use ez_e2e::chaos::session::Session;
+use ez_e2e::control::plane::Shape;
+use ez_e2e::control::storm;
+use ez_testkit::sqs;
 
 /// Rounds of each fault when the command line names no number.
 const ROUNDS: u32 = 20;
@@ -49,12 +53,40 @@ async fn outage(seconds: Option<String>) -> Result<Vec<String>> {
     Ok(complaints)
 }
 
+/// Schedulers and API servers of a storm.
+const SEVERAL: (usize, usize) = (3, 2);
+/// Seconds of a storm when the command line names no number.
+const STORM: u64 = 120;
+
+async fn several(arguments: &[String]) -> Result<Vec<String>> {
+    let number = |at: usize, default| {
+        let given: Option<&String> = arguments.get(at);
+        given.map_or(Ok(default), |text| text.parse::<u64>().with_context(|| text.clone()))
+    };
+    let plan = storm::Plan { seconds: number(0, STORM)?, seed: number(1, 1)?, ..storm::Plan::default() };
+    ensure!((5..=3600).contains(&plan.seconds), "between 5 and 3600 seconds");
+    let sqs = match arguments.get(2).map(String::as_str) {
+        None | Some("stream") => None,
+        Some("sqs") => Some(sqs::endpoint().await?),
+        Some(other) => bail!("{other}: the queue is stream or sqs"),
+    };
+    let (schedulers, apis) = SEVERAL;
+    let report = storm::run(&Shape { schedulers, apis, sqs }, plan).await?;
+    println!("{report}");
+    Ok(report.complaints)
+}
+
 async fn run(arguments: Vec<String>) -> Result<Vec<String>> {
+    if let Some(("several", rest)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        return several(rest).await;
+    }
     let mut arguments = arguments.into_iter();
     match arguments.next().as_deref() {
         Some("local") => {}
         Some("outage") => return outage(arguments.next()).await,
-        _ => bail!("usage: script/chaos local [--rounds N] [FAULT ...] | outage [SECONDS]"),
+        _ => bail!(
+            "usage: script/chaos local [--rounds N] [FAULT ...] | outage [SECONDS] | several [SECONDS [SEED [QUEUE]]]"
+        ),
     }
     let (mut rounds, mut faults) = (ROUNDS, Vec::new());
     while let Some(argument) = arguments.next() {

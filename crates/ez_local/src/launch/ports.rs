@@ -102,21 +102,24 @@ impl Ports {
         self.rtmp_base.saturating_add(k.saturating_mul(RTMP_PORTS_PER_WORKER))
     }
 
-    /// Refuses ports that cannot be had, by the first that is taken, wanted twice or out of range.
+    /// Refuses ports that cannot be had: out of range, wanted twice, or taken. What is wrong with the ports
+    /// themselves is said before what others have to do with it.
     ///
     /// # Errors
     /// Names the port, who has it and the variable to set.
     pub fn check(&self, workers: u16) -> Result<(), Error> {
-        let mut seen: Vec<Need> = Vec::new();
-        for need in self.needs(workers)? {
-            if let Some(other) = seen.iter().find(|other| other.port == need.port) {
+        let needs = self.needs(workers)?;
+        for (at, need) in needs.iter().enumerate() {
+            if let Some(other) = needs.iter().take(at).find(|other| other.port == need.port) {
                 return Err(Error::PortTwice {
                     port: need.port,
                     first: other.purpose.clone(),
-                    second: need.purpose,
+                    second: need.purpose.clone(),
                     variable: need.variable,
                 });
             }
+        }
+        for need in needs {
             if let Err(source) = TcpListener::bind((Ipv4Addr::LOCALHOST, need.port)) {
                 let Need { port, purpose, variable } = need;
                 return Err(if source.kind() == io::ErrorKind::AddrInUse {
@@ -125,7 +128,6 @@ impl Ports {
                     Error::PortRefused { port, purpose, variable, source }
                 });
             }
-            seen.push(need);
         }
         Ok(())
     }
