@@ -22,7 +22,7 @@ use super::verdict::Outcome;
 
 /// How long everything may take to come to rest. A run whose worker died is given up after its lease, and
 /// not while a scheduler that has just started holds its brake.
-const REST: Duration = Duration::from_secs(60);
+const REST: Duration = Duration::from_secs(120);
 /// Workers that carry everything.
 const WORKERS: Size = Size { workers: 6, capacity_millicores: 1_000_000, max_runs: 200 };
 
@@ -44,7 +44,7 @@ pub struct Plan {
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { seconds: 12, seed: 1, users: 8, most_jobs: 6 }
+        Self { seconds: 12, seed: 1, users: 8, most_jobs: 12 }
     }
 }
 
