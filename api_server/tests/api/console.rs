@@ -83,7 +83,7 @@ async fn the_console_is_told_about_the_installation() {
     let expected = json!({
         "bucket": "ezlive",
         "version": env!("CARGO_PKG_VERSION"),
-        "features": {"drm": false, "events": true},
+        "features": {"drm": true, "events": true},
     });
     assert_eq!(answer.json(), expected);
 }
