@@ -132,6 +132,11 @@ impl Fault {
         }
     }
 
+    /// Whether another ffmpeg goes on after it.
+    pub const fn begins_a_period(self) -> bool {
+        matches!(self, Self::FfmpegKilled | Self::PackagerKilled | Self::FfmpegHangs | Self::TranscoderKilled)
+    }
+
     /// Whether ffmpeg runs through it, so that segments come as late afterwards as before.
     pub const fn keeps_the_pace(self) -> bool {
         matches!(self, Self::None | Self::PublisherLeaves | Self::PublisherChanges | Self::PublisherFreezes)

@@ -56,8 +56,9 @@ impl Outcome {
                 self.frames_lost, self.in_flight, self.missing
             ));
         }
-        // A still that bridges a crash may be of the picture before the last.
-        if self.frames_doubled > usize::from(self.fault == Fault::TranscoderKilled) {
+        // A still that bridges a crash may be of the picture before the last, and one picture may stand on
+        // both sides of a seam.
+        if self.frames_doubled > usize::from(self.fault.begins_a_period()) {
             found.push(format!("{} frames came again after later ones", self.frames_doubled));
         }
         if self.fault.keeps_the_pace() && self.lag_grown_ms > LAG_MAY_GROW_MS {

@@ -53,7 +53,12 @@ async fn survives_the_death_of(program: &str, number: u8) -> Result<()> {
             assert_eq!((read.dropped, read.out_of_order, read.unreadable), (0, 0, 0), "{name}: {read:?}");
         }
         let (before, after) = (periods[0].last.context("frames")?, periods[1].first.context("frames")?);
-        assert_eq!(after, before + 1, "{name}: the new period begins where the old one ended");
+        // Where sound began before pictures, the one picture on the seam may stand in both.
+        let is_seamless = (before..=before + 1).contains(&after);
+        assert!(
+            is_seamless,
+            "{name}: the old period ends with frame {before}, the new one begins with {after}"
+        );
         assert_eq!((periods[0].first, periods[1].last), (Some(0), Some(419)), "{name}");
     }
     Ok(())
