@@ -65,7 +65,10 @@ async fn fetch_some(running: &Running, ended: &CancellationToken) -> Result<(), 
         }
         // Who asks one that is away for each of many jobs waits for long.
         let granted = match &failure {
-            Some(KeyError::NoKey(known)) => Err(KeyError::NoKey(known.clone())),
+            Some(KeyError::NoKey(known @ (NoKey::Away(_) | NoKey::NotConfigured))) => {
+                Err(KeyError::NoKey(known.clone()))
+            }
+            // A refusal may be about the one job alone.
             Some(_) | None => fetch(running, &stored.job).await,
         };
         match granted {

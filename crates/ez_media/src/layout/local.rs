@@ -4,8 +4,9 @@
 //! <run's folder>/<epoch>-<n>/            both tools run here, with relative names
 //!     feed.ts, feed.<rendition>.mp4      FIFOs from ffmpeg to packager
 //!     keys.flags                         content key for packager (owner only, short-lived)
-//!     packager.m3u8, packager.mpd, packager.<rendition>.m3u8      its own, never uploaded
+//!     packager.m3u8, packager.mpd, packager.<rendition>.m3u8      its own, where a mode demands them; never uploaded
 //!     packager-tempfile-*                the same while they are being written
+//!     encrypted.mp4, clear.mp4           in a folder of their own: a protected segment, decrypted for a still
 //!     <rendition>/init.mp4, <rendition>/<decode time>.m4s
 //! ```
 //! Rendition names hold no dot, so no folder can collide with a file.
