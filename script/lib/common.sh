@@ -6,6 +6,8 @@ tools=$root/.tools
 target=${CARGO_TARGET_DIR:-$root/target}
 case $target in /*) ;; *) target=$root/$target ;; esac
 readonly root tools target
+# MiB that target/ comes to: the programs alone, and everything that the tests and the lints build.
+readonly disk_of_build=3072 disk_of_tests=12288
 
 # One line that says what went wrong and what to do.
 fail() {
@@ -96,6 +98,18 @@ need_build_tools() {
     apt_install cc build-essential
 }
 
+# need_disk MIB: room for the build, counting what earlier builds take already. A disk that fills up
+# half-way ends in messages of the compiler that name everything but the cure.
+need_disk() {
+    local need=$1 free built=0
+    mkdir -p "$target" 2>/dev/null || fail "cannot make $target: make it writable for $(id -un)"
+    free=$(df -Pm "$target" | awk 'NR == 2 { print $4 }')
+    [ "$free" -lt "$need" ] || return 0
+    built=$(du -sm "$target" | awk '{ print $1 }')
+    [ $((free + built)) -ge "$need" ] ||
+        fail "$((free / 1024)) GiB free for $target, the build takes $((need / 1024)): make room, or set CARGO_TARGET_DIR to a folder on a larger disk"
+}
+
 # Folder of the programs that EZ_PROFILE asks for.
 binaries() {
     case ${EZ_PROFILE:-release} in
@@ -117,6 +131,7 @@ build() {
         done
     fi
     [ "${EZ_PROFILE:-release}" = release ] || options=(--workspace --all-targets)
+    need_disk "$disk_of_build"
     (cd "$root" && cargo build --locked "${options[@]}") ||
         fail "the build failed: the messages above say where"
 }

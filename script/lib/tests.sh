@@ -37,6 +37,7 @@ npm_ci() {
 
 need_everything() {
     need_build_tools
+    need_disk "$disk_of_tests"
     install_redis
     install_media_tools
     install_moto
@@ -54,6 +55,8 @@ test_player_check() { (cd "$root/tests/browser" && npm test --silent); }
 
 all_tests() {
     step "build" one_check build_everything
+    # Every further step would only fail for the same reason, below which that reason is not found.
+    [ "$failed" -eq 0 ] || return 0
     step "Rust tests" cargo_tests test_rust
     step "documentation tests" cargo_tests test_documentation
     step "console in a browser" node_tests test_console

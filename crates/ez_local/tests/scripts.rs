@@ -68,7 +68,7 @@ mod tests {
     impl Machine {
         fn new() -> Self {
             let machine = Self { folder: tempfile::tempdir().unwrap() };
-            for command in ["bash", "mkdir", "tail", "tee", "chmod", "rm", "dirname", "env", "cat"] {
+            for command in ["bash", "mkdir", "tail", "tee", "chmod", "rm", "dirname", "env", "cat", "awk"] {
                 let from = [format!("/usr/bin/{command}"), format!("/bin/{command}")];
                 let from = from.iter().find(|path| Path::new(path).exists()).unwrap();
                 std::os::unix::fs::symlink(from, machine.path(command)).unwrap();
@@ -97,15 +97,21 @@ mod tests {
         }
 
         fn install_redis(&self) -> (bool, String) {
-            let script = "set -euo pipefail; . script/lib/common.sh; install_redis; echo went on";
+            let result = self.run("install_redis");
+            assert!(!self.path("sbin/policy-rc.d").exists(), "the policy was left behind");
+            result
+        }
+
+        /// Whether a function of the scripts let its caller go on, and what it said.
+        fn run(&self, function: &str) -> (bool, String) {
+            let script = format!("set -euo pipefail; . script/lib/common.sh; {function}; echo went on");
             let output = Command::new(self.path("bash"))
-                .args(["-c", script])
+                .args(["-c", &script])
                 .current_dir(self.folder.path())
                 .env_clear()
                 .env("PATH", self.folder.path())
                 .output()
                 .unwrap();
-            assert!(!self.path("sbin/policy-rc.d").exists(), "the policy was left behind");
             (output.status.success(), said(&output))
         }
     }
@@ -138,5 +144,23 @@ mod tests {
 
         machine.command("apt-get", "exit 100");
         assert_eq!(machine.install_redis(), (true, "went on\n".to_owned()), "installed once");
+    }
+
+    #[test]
+    fn a_disk_too_small_for_the_build_is_said_before_it_begins() {
+        let machine = Machine::new();
+        let disk = |free: u32, built: u32| {
+            machine.command("df", &format!("echo Filesystem; echo /dev/vda 90000 1 {free} 9% /"));
+            machine.command("du", &format!("echo {built} target"));
+            machine.run("need_disk 12288")
+        };
+        let (done, text) = disk(3000, 9000);
+        assert!(!done && text.lines().count() == 1, "{text}");
+        assert!(
+            text.contains("2 GiB free") && text.contains("takes 12") && text.contains("CARGO_TARGET_DIR"),
+            "{text}"
+        );
+        assert_eq!(disk(12_288, 0), (true, "went on\n".to_owned()));
+        assert_eq!(disk(3000, 9300), (true, "went on\n".to_owned()), "what is built already counts");
     }
 }
