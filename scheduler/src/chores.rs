@@ -13,14 +13,18 @@ use std::time::Duration;
 use ez_domain::id::JobId;
 use ez_domain::job::Phase;
 use ez_store::StoreError;
+use futures::{StreamExt as _, stream};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::Running;
 use crate::troubles::Troubles;
 
-/// Most jobs that one look takes in.
-const BATCH: usize = 200;
+/// Most jobs that one look takes in. Only ids are read, so that those of buckets that are away for long leave
+/// room for all others.
+const BATCH: usize = 10_000;
+/// Chores that are done at once: a bucket that hangs keeps few others waiting.
+const AT_ONCE: usize = 16;
 /// Pauses after failures of one job: doubled from the first to the last.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
 
@@ -90,15 +94,18 @@ impl Chores {
         // What another scheduler finished needs no pause any more.
         self.retries.retain(|id, _| jobs.contains(id));
 
+        let now = Instant::now();
+        let due =
+            jobs.into_iter().filter(|id| self.retries.get(id).is_none_or(|retry| retry.not_before <= now));
+        let running = &Arc::clone(&self.running);
+        // Once it ends nothing more is begun; what is under way is brought to its end.
+        let doing = stream::iter(due.collect::<Vec<_>>())
+            .take_while(|_| std::future::ready(!ended.is_cancelled()))
+            .map(|id| async move { (id, do_one(running, id).await) });
+        let mut doing = doing.buffer_unordered(AT_ONCE);
         let mut progress = Progress::Done;
-        for id in jobs {
-            if ended.is_cancelled() {
-                break;
-            }
-            if self.retries.get(&id).is_some_and(|retry| Instant::now() < retry.not_before) {
-                continue;
-            }
-            match do_one(&self.running, id).await {
+        while let Some((id, done)) = doing.next().await {
+            match done {
                 Ok(Progress::Done) => self.worked(id),
                 Ok(Progress::More) => {
                     self.worked(id);

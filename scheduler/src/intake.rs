@@ -10,6 +10,7 @@ use ez_domain::id::JobId;
 use ez_domain::lifecycle::Event;
 use ez_queue::{Delivery, QueueError};
 use ez_store::{Applied, CommitGuard, StoreError, apply};
+use futures::future::join_all;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -64,31 +65,33 @@ enum IntakeError {
     Store(#[from] StoreError),
 }
 
-/// Takes up what was delivered. One that fails does not hold up the others; it stays in the queue.
+/// Takes up what was delivered, all at once: generations make their order unimportant. One that fails does
+/// not hold up the others; it stays in the queue.
 async fn handle(running: &Running, deliveries: &[Delivery]) -> Result<(), IntakeError> {
-    let mut result = Ok(());
-    for delivery in deliveries {
-        match admit(running, delivery.command.job, delivery.command.generation).await {
-            Ok(()) => {
-                running.app.queue.acknowledge(delivery).await?;
-                running.figures.took_up("queue");
-            }
-            Err(error) if is_away(&error) => return Err(error.into()),
-            Err(error) if delivery.attempt >= MOST_ATTEMPTS => {
-                let why = ez_service::telemetry::chain(&error);
-                running.app.queue.park(delivery, &why).await?;
-                running.figures.parked_commands.inc();
-                tracing::error!(
-                    job = %delivery.command.job,
-                    attempts = delivery.attempt,
-                    error = why,
-                    "a command was put aside: its job cannot be changed; look at the record, then send it again"
-                );
-            }
-            Err(error) => result = Err(error.into()),
+    let taken = join_all(deliveries.iter().map(|delivery| take_up(running, delivery))).await;
+    taken.into_iter().collect()
+}
+
+async fn take_up(running: &Running, delivery: &Delivery) -> Result<(), IntakeError> {
+    match admit(running, delivery.command.job, delivery.command.generation).await {
+        Ok(()) => {
+            running.app.queue.acknowledge(delivery).await?;
+            running.figures.took_up("queue");
         }
+        Err(error) if !is_away(&error) && delivery.attempt >= MOST_ATTEMPTS => {
+            let why = ez_service::telemetry::chain(&error);
+            running.app.queue.park(delivery, &why).await?;
+            running.figures.parked_commands.inc();
+            tracing::error!(
+                job = %delivery.command.job,
+                attempts = delivery.attempt,
+                error = why,
+                "a command was put aside: its job cannot be changed; look at the record, then send it again"
+            );
+        }
+        Err(error) => return Err(error.into()),
     }
-    result
+    Ok(())
 }
 
 /// Takes up one command. `Ok` also for one that is void: an older one, or of a job that is gone.

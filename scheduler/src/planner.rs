@@ -3,6 +3,7 @@
 //! Several schedulers may plan the same jobs at once. The store takes each placement once and only
 //! while the worker has room, so losing such a race costs one more look.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,8 +12,10 @@ use ez_domain::job::{Job, Phase};
 use ez_domain::lifecycle::Event;
 use ez_domain::placement::{Placement, Plan, WaitingJob, WorkerView, plan};
 use ez_domain::units::Timestamp;
-use ez_store::{Applied, CommitGuard, StoreError, WorkerRecord, apply};
-use tokio::time::timeout;
+use ez_store::{Applied, CommitGuard, StoreError, Stored, WorkerRecord, apply, apply_to};
+use futures::StreamExt as _;
+use futures::stream;
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{Running, millis};
@@ -20,6 +23,13 @@ use crate::troubles::{Troubles, is_away};
 
 /// Most waiting jobs that one look takes in.
 pub(crate) const MOST_WAITING: usize = 500;
+/// Placements that are committed at once. Each is guarded by the worker's load, so their order does not matter.
+const AT_ONCE: usize = 16;
+/// A run's worker has some seconds to take it up, counted from when the record was read; an older one is read
+/// again.
+const FRESH: Duration = Duration::from_millis(500);
+/// Least time from the beginning of one look to the next: jobs that come one by one are placed together.
+const LEAST_BETWEEN: Duration = Duration::from_millis(20);
 /// Pause before the next look when a rival took the room that was planned with.
 const AFTER_REFUSAL: Duration = Duration::from_millis(50);
 
@@ -27,6 +37,7 @@ const AFTER_REFUSAL: Duration = Duration::from_millis(50);
 pub(crate) async fn keep_planning(running: Arc<Running>, ended: CancellationToken) {
     let mut troubles = Troubles::new("place jobs");
     loop {
+        let began = Instant::now();
         let mut pause = running.app.timing.plan_every;
         let planned = plan_once(&running, &ended, &mut troubles).await;
         running.figures.looked("planner", &planned);
@@ -41,6 +52,10 @@ pub(crate) async fn keep_planning(running: Arc<Running>, ended: CancellationToke
         tokio::select! {
             // A time-out is the regular look; the bell only makes it earlier.
             _ = timeout(pause, running.hints.placement.notified()) => {}
+            () = ended.cancelled() => return,
+        }
+        tokio::select! {
+            () = sleep_until(began + LEAST_BETWEEN) => {}
             () = ended.cancelled() => return,
         }
     }
@@ -60,6 +75,7 @@ async fn plan_once(
     troubles: &mut Troubles<Option<JobId>>,
 ) -> Result<Outlook, StoreError> {
     let store = &*running.app.store;
+    let read_at = Instant::now();
     let queued = store.queued(MOST_WAITING).await?;
     let Some(now) = queued.first().map(|stored| stored.now) else {
         running.figures.found_unplaced(0, &[], &[]);
@@ -77,14 +93,20 @@ async fn plan_once(
     running.figures.found_unplaced(unplaced.len(), &views, &placements);
 
     let mut outlook = Outlook::Settled;
-    for placement in placements {
-        if ended.is_cancelled() {
-            return Ok(Outlook::Settled);
-        }
-        let waiting = waiting.iter().find(|job| job.id == placement.job);
-        let waited_ms = waiting.map_or(0, |job| now.millis_since(job.since));
-        let placed = place(running, &placement, waited_ms).await;
-        if settle(placement.job, placed, troubles)? == Some(Outlook::Overtaken) {
+    let mut queued: HashMap<JobId, Stored> =
+        queued.into_iter().map(|stored| (stored.job.id, stored)).collect();
+    let with_records = placements.into_iter().map(|placement| (placement, queued.remove(&placement.job)));
+    let placing = with_records.collect::<Vec<_>>().into_iter().map(|(placement, read)| async move {
+        let placed = if ended.is_cancelled() {
+            Ok(Outlook::Settled)
+        } else {
+            place(running, &placement, read, read_at).await
+        };
+        (placement.job, placed)
+    });
+    let mut placed = stream::iter(placing).buffer_unordered(AT_ONCE);
+    while let Some((job, placed)) = placed.next().await {
+        if settle(job, placed, troubles)? == Some(Outlook::Overtaken) {
             outlook = Outlook::Overtaken;
         }
     }
@@ -92,7 +114,7 @@ async fn plan_once(
         if ended.is_cancelled() {
             return Ok(Outlook::Settled);
         }
-        if let Some(stored) = queued.iter().find(|stored| stored.job.id == id) {
+        if let Some(stored) = queued.get(&id) {
             settle(id, tell_why(running, &stored.job, why).await, troubles)?;
         }
     }
@@ -118,11 +140,23 @@ fn settle<T>(
     }
 }
 
-async fn place(running: &Running, placement: &Placement, waited_ms: u64) -> Result<Outlook, StoreError> {
+/// Commits a placement, from the record that was planned with unless that is old by now.
+async fn place(
+    running: &Running,
+    placement: &Placement,
+    read: Option<Stored>,
+    read_at: Instant,
+) -> Result<Outlook, StoreError> {
     let Placement { job, worker, incarnation, load_limit } = *placement;
     let event = Event::Placed { worker, incarnation };
     let guard = CommitGuard::WorkerHasRoom { worker, incarnation, load_limit };
-    match apply(&*running.app.store, job, &event, guard).await? {
+    let store = &*running.app.store;
+    let waited_ms = read.as_ref().and_then(waited_ms).unwrap_or(0);
+    let applied = match read.filter(|_| read_at.elapsed() < FRESH) {
+        Some(read) => apply_to(store, read, &event, guard).await?,
+        None => apply(store, job, &event, guard).await?,
+    };
+    match applied {
         Applied::Moved { job, effects } => {
             tracing::info!(job = %job.id, %worker, epoch = %job.last_epoch, "placed");
             running.figures.placed(waited_ms);
@@ -155,6 +189,10 @@ pub(crate) async fn tell_why(running: &Running, job: &Job, why: String) -> Resul
 
 fn is_told(job: &Job, why: &str) -> bool {
     matches!(&job.phase, Phase::Pending { waiting_for: Some(told), .. } if told == why)
+}
+
+fn waited_ms(stored: &Stored) -> Option<u64> {
+    waiting(&stored.job).map(|job| stored.now.millis_since(job.since))
 }
 
 fn waiting(job: &Job) -> Option<WaitingJob> {

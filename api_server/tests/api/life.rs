@@ -4,7 +4,7 @@ use ez_domain::id::{Incarnation, WorkerId};
 use ez_domain::job::Desired;
 use ez_domain::lifecycle::Event;
 use ez_queue::Command;
-use ez_store::{Applied, Store as _, Totals};
+use ez_store::{Applied, RunFigures, Store as _, Totals};
 use serde_json::{Value, json};
 
 use crate::support::{Api, NOBODY, id_of};
@@ -28,17 +28,17 @@ async fn the_whole_life() {
     assert_eq!(phase(&job), ("running", "listening"));
     assert_eq!(job["RtmpIngestUrl"], format!("rtmp://203.0.113.7:1936/live/{key}"));
     assert_eq!((&job["RtmpIngestPort"], &job["Epoch"]), (&json!(1936), &json!(epoch.number())));
-    api.store.put_statistics(id, epoch, Totals::default(), r#"{"Ingress_kbps": 2500}"#).await.unwrap();
+    let figures =
+        |json: &str| RunFigures { job: id, epoch, counted: Totals::default(), json: json.to_owned() };
+    api.store.put_statistics(&[figures(r#"{"Ingress_kbps": 2500}"#)]).await.unwrap();
     assert_eq!(api.get(&path).await.json()["Statistics"]["Ingress_kbps"], 0, "figures that cannot be read");
-    let figures = serde_json::to_string(&ez_api::job::Statistics {
+    let json = serde_json::to_string(&ez_api::job::Statistics {
         ingress_kbps: 2500,
         bytes_ingested: 7,
         ..Default::default()
     });
-    api.store
-        .put_statistics(id, epoch, Totals { bytes_ingested: 7, ..Totals::default() }, &figures.unwrap())
-        .await
-        .unwrap();
+    let counted = Totals { bytes_ingested: 7, ..Totals::default() };
+    api.store.put_statistics(&[RunFigures { counted, ..figures(&json.unwrap()) }]).await.unwrap();
     let job = api.get(&path).await.json();
     assert_eq!((&job["Ingress_bandwidth_kbps"], &job["Total_bytes_ingested"]), (&json!(2500), &json!(7)));
 

@@ -48,6 +48,7 @@ struct State {
     faults: Faults,
     dice: Dice,
     held_up: Vec<HeldUp>,
+    requests: u64,
 }
 
 #[derive(Debug)]
@@ -67,12 +68,17 @@ enum Fate {
 impl<S: ObjectStore> Unreliable<S> {
     /// Puts faults before `inner`.
     pub const fn new(inner: S, faults: Faults, dice: Dice) -> Self {
-        Self { inner, state: Mutex::new(State { faults, dice, held_up: Vec::new() }) }
+        Self { inner, state: Mutex::new(State { faults, dice, held_up: Vec::new(), requests: 0 }) }
     }
 
     /// The store behind.
     pub const fn inner(&self) -> &S {
         &self.inner
+    }
+
+    /// How many requests there were, whatever became of them.
+    pub fn requests(&self) -> u64 {
+        self.lock().requests
     }
 
     /// Goes on with other faults.
@@ -102,6 +108,7 @@ impl<S: ObjectStore> Unreliable<S> {
     async fn throw(&self, is_write: bool) -> Fate {
         let (delay, late, fate) = {
             let state = &mut *self.lock();
+            state.requests += 1;
             let longest = u64::try_from(state.faults.longest_delay.as_micros()).unwrap_or(u64::MAX);
             let delay = Duration::from_micros(state.dice.below(longest));
             let arrives = !state.held_up.is_empty()

@@ -14,8 +14,8 @@ mod runs;
 mod workers;
 
 pub use creation::{a_key_makes_one_job, rivals_with_one_key_make_one_job};
-pub use events::{every_answer_of_apply, rivals_never_lose_an_event};
-pub use fixture::{LIFE, WORKER, new_job, until, worker};
+pub use events::{a_change_may_begin_with_what_was_read, every_answer_of_apply, rivals_never_lose_an_event};
+pub use fixture::{LIFE, WORKER, figures, new_job, until, worker};
 pub use jobs::{
     a_census_counts_what_is_there, a_commit_replaces_one_version_only, a_job_is_created_once,
     a_removed_job_leaves_its_epoch_behind, buckets_wait_for_their_chore,
@@ -28,7 +28,8 @@ pub use leases::{
 pub use listing::{a_selection_finds_what_fits, listing_goes_from_newest_to_oldest};
 pub use runs::{
     a_full_or_absent_worker_is_refused, capacity_follows_the_runs, figures_belong_to_the_present_run,
-    the_last_place_is_given_once, totals_grow_over_runs_and_transcoders,
+    figures_of_many_runs_are_kept_at_once, the_last_place_is_given_once,
+    totals_grow_over_runs_and_transcoders,
 };
 pub use workers::{
     a_beat_brings_what_the_worker_holds, a_new_life_replaces_the_old_one, workers_come_and_go,
@@ -56,6 +57,7 @@ macro_rules! store_conformance {
             a_full_or_absent_worker_is_refused
             capacity_follows_the_runs
             figures_belong_to_the_present_run
+            figures_of_many_runs_are_kept_at_once
             totals_grow_over_runs_and_transcoders
             a_new_run_has_time_to_be_taken_up
             a_lease_is_renewed_by_its_own_run_only
@@ -64,6 +66,7 @@ macro_rules! store_conformance {
             a_new_life_replaces_the_old_one
             a_beat_brings_what_the_worker_holds
             every_answer_of_apply
+            a_change_may_begin_with_what_was_read
             rivals_never_lose_an_event
         }
     };

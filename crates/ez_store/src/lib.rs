@@ -21,13 +21,13 @@ pub mod selection;
 pub mod standing;
 pub mod store;
 
-pub use apply::{Applied, apply};
+pub use apply::{Applied, apply, apply_to};
 pub use ez_redis::Access as Config;
 pub use once::{Created, Once};
 pub use redis_store::RedisStore;
 pub use seal::{MasterKey, SealError, random_stream_key, stream_key_verifier, verify};
 pub use selection::Selection;
 pub use store::{
-    BeatReply, Census, CommitGuard, CreateError, FIRST_LEASE_MS, LEASE_GRACE_MS, LEASE_MS, Page, Store,
-    StoreError, Stored, Totals, WorkerRecord,
+    BeatReply, Census, CommitGuard, CreateError, FIRST_LEASE_MS, LEASE_GRACE_MS, LEASE_MS, Page, RunFigures,
+    Store, StoreError, Stored, Totals, WorkerRecord,
 };

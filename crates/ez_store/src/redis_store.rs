@@ -29,7 +29,7 @@ use crate::keys::Keys;
 use crate::once::{Created, Once};
 use crate::selection::Selection;
 use crate::store::{
-    BeatReply, Census, CommitGuard, CreateError, Page, Store, StoreError, Stored, Totals, WorkerRecord,
+    BeatReply, Census, CommitGuard, CreateError, Page, RunFigures, Store, StoreError, Stored, WorkerRecord,
 };
 
 /// The state of an installation in Redis. Clones share the connection.
@@ -187,13 +187,7 @@ impl Store for RedisStore {
         self.count().await
     }
 
-    async fn put_statistics(
-        &self,
-        id: JobId,
-        epoch: Epoch,
-        counted: Totals,
-        json: &str,
-    ) -> Result<(), StoreError> {
-        self.put_figures(id, epoch, counted, json).await
+    async fn put_statistics(&self, figures: &[RunFigures]) -> Result<(), StoreError> {
+        self.put_figures(figures).await
     }
 }

@@ -107,6 +107,20 @@ pub enum CommitGuard {
     },
 }
 
+/// The latest figures of one run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunFigures {
+    /// Of which job.
+    pub job: JobId,
+    /// Which run; dropped silently when it is not the present one.
+    pub epoch: Epoch,
+    /// What the run's transcoder counted since its start: counts that begin again are another
+    /// transcoder's, and add to those before.
+    pub counted: Totals,
+    /// All of them as JSON text (`ez_api::job::Statistics`).
+    pub json: String,
+}
+
 /// What a heartbeat brought back.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BeatReply {
@@ -284,14 +298,6 @@ pub trait Store: Send + Sync {
     /// Counts the jobs; one call, whose cost grows with the number of jobs but not with their records.
     async fn census(&self) -> Result<Census, StoreError>;
 
-    /// Keeps the latest figures of a run; dropped silently when `epoch` is not the present run's.
-    /// `counted` is what the run's transcoder counted since its start: counts that begin again are
-    /// another transcoder's, and add to those before.
-    async fn put_statistics(
-        &self,
-        id: JobId,
-        epoch: Epoch,
-        counted: Totals,
-        json: &str,
-    ) -> Result<(), StoreError>;
+    /// Keeps the latest figures of runs, those of one heartbeat at once.
+    async fn put_statistics(&self, figures: &[RunFigures]) -> Result<(), StoreError>;
 }

@@ -11,9 +11,9 @@ use ez_domain::id::Epoch;
 use ez_domain::lifecycle::{Event, Outcome, step};
 use ez_domain::placement::Standing;
 use ez_domain::units::Timestamp;
-use ez_store::conformance::{LIFE, WORKER, new_job, until, worker};
+use ez_store::conformance::{LIFE, WORKER, figures, new_job, until, worker};
 use ez_store::once::REMEMBERED_MS;
-use ez_store::{Applied, CommitGuard, Config, Created, Once, RedisStore, Store, StoreError, Totals, apply};
+use ez_store::{Applied, CommitGuard, Config, Created, Once, RedisStore, Store, StoreError, apply};
 use ez_testkit::redis::{Durability, RedisServer};
 use proxy::Proxy;
 use tokio::time::Instant;
@@ -209,7 +209,7 @@ async fn a_lost_answer_neither_fails_nor_doubles_a_call() {
         1
     );
     lose().await;
-    store.put_statistics(job.id, Epoch::new(1), Totals::default(), "{}").await.unwrap();
+    store.put_statistics(&[figures(job.id, Epoch::new(1), "{}")]).await.unwrap();
     lose().await;
     store.forget_worker(WORKER).await.unwrap();
     let now = store.load(job.id).await.unwrap().unwrap();

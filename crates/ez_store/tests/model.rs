@@ -10,8 +10,8 @@ use ez_domain::id::{Epoch, Incarnation, JobId, WorkerId};
 use ez_domain::job::{Ingest, Run};
 use ez_domain::lifecycle::{Event, NewSpec, RunOutcome, RunState};
 use ez_domain::placement::Standing;
-use ez_store::conformance::{LIFE, new_job, worker};
-use ez_store::{Applied, CommitGuard, Config, RedisStore, Store, StoreError, Totals, apply};
+use ez_store::conformance::{LIFE, figures, new_job, worker};
+use ez_store::{Applied, CommitGuard, Config, RedisStore, Store, StoreError, apply};
 use ez_testkit::redis::RedisServer;
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Cases, TestRunner};
@@ -130,7 +130,7 @@ async fn act(store: &RedisStore, job: JobId, action: &Action, seen: &mut Seen) {
             return;
         }
         Action::Figures => {
-            store.put_statistics(job, epoch(0), Totals::default(), "{}").await.unwrap();
+            store.put_statistics(&[figures(job, epoch(0), "{}")]).await.unwrap();
             return;
         }
         Action::User(event) => (event.clone(), CommitGuard::Version),

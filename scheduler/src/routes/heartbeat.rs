@@ -15,7 +15,7 @@ use ez_domain::job::{Job, Run};
 use ez_domain::lifecycle::{Event, Outcome, RunOutcome, RunState, step};
 use ez_service::http::{Bytes256KiB, ProblemResponse};
 use ez_service::telemetry::chain;
-use ez_store::{Applied, CommitGuard, SealError, StoreError, Stored, Totals, apply};
+use ez_store::{Applied, CommitGuard, RunFigures, SealError, StoreError, Stored, Totals, apply, apply_to};
 
 use super::{refused, unreadable};
 use crate::app::{Running, millis};
@@ -56,12 +56,16 @@ async fn answer(running: &Running, heartbeat: &Heartbeat) -> Result<HeartbeatRep
         tracing::info!(worker = %heartbeat.worker, "an unknown worker, or an earlier life of one, must register");
         return Ok(HeartbeatReply { known: false, runs: Vec::new() });
     }
-    let mut orders = Vec::with_capacity(beat.jobs.len());
-    for stored in beat.jobs {
-        let Some(epoch) = own_run(heartbeat, &stored.job).map(|run| run.epoch) else {
-            continue;
-        };
+    let own = beat.jobs.into_iter().filter_map(|stored| {
+        let epoch = own_run(heartbeat, &stored.job)?.epoch;
         let report = heartbeat.runs.iter().find(|run| run.job == stored.job.id && run.epoch == epoch);
+        Some((stored, report))
+    });
+    let own: Vec<(Stored, Option<&RunStatus>)> = own.collect();
+    let figures: Vec<RunFigures> = own.iter().filter_map(|(_, report)| figures_of((*report)?)).collect();
+    running.app.store.put_statistics(&figures).await?;
+    let mut orders = Vec::with_capacity(own.len());
+    for (stored, report) in own {
         let job = match report {
             Some(report) => take_report(running, heartbeat, stored, report).await?,
             None => Some(Box::new(stored.job)),
@@ -93,23 +97,22 @@ async fn take_report(
     stored: Stored,
     report: &RunStatus,
 ) -> Result<Option<Box<Job>>, StoreError> {
-    if !is_over(report) {
-        keep_statistics(running, report).await?;
-    }
     let event = Event::Reported { epoch: report.epoch, state: report.state.clone() };
     if step(&stored.job, &event, stored.now) == Outcome::Unchanged {
         return Ok(Some(Box::new(stored.job)));
     }
-    apply_report(running, heartbeat, stored.job, &event).await
+    let before = stored.job.clone();
+    let applied = apply_to(&*running.app.store, stored, &event, CommitGuard::Version).await;
+    follow_report(running, heartbeat, before, applied).await
 }
 
-async fn apply_report(
+async fn follow_report(
     running: &Running,
     heartbeat: &Heartbeat,
     before: Job,
-    event: &Event,
+    applied: Result<Applied, StoreError>,
 ) -> Result<Option<Box<Job>>, StoreError> {
-    match apply(&*running.app.store, before.id, event, CommitGuard::Version).await {
+    match applied {
         Ok(Applied::Moved { job, effects }) => {
             let phase = job.phase.name().as_str();
             tracing::info!(job = %job.id, epoch = %before.last_epoch, worker = %heartbeat.worker, phase, reason = job.reason(), "run reported");
@@ -135,16 +138,20 @@ async fn apply_report(
     }
 }
 
-async fn keep_statistics(running: &Running, report: &RunStatus) -> Result<(), StoreError> {
+/// The figures of a run that is not over.
+fn figures_of(report: &RunStatus) -> Option<RunFigures> {
+    if is_over(report) {
+        return None;
+    }
     match serde_json::to_string(&report.statistics) {
         Ok(json) => {
             let Statistics { bytes_ingested, up_seconds, active_seconds, .. } = report.statistics;
             let counted = Totals { bytes_ingested, up_seconds, active_seconds };
-            running.app.store.put_statistics(report.job, report.epoch, counted, &json).await
+            Some(RunFigures { job: report.job, epoch: report.epoch, counted, json })
         }
         Err(error) => {
             tracing::warn!(job = %report.job, error = chain(&error), "statistics cannot be kept");
-            Ok(())
+            None
         }
     }
 }
@@ -167,7 +174,8 @@ async fn order(
     }
     // A run that cannot be started is ended here, with its reason where the user sees it.
     let event = Event::Reported { epoch: run.epoch, state: unusable_key(error) };
-    apply_report(running, heartbeat, job.clone(), &event).await?;
+    let applied = apply(&*running.app.store, job.id, &event, CommitGuard::Version).await;
+    follow_report(running, heartbeat, job.clone(), applied).await?;
     Ok(None)
 }
 

@@ -57,6 +57,11 @@ fn timeline(epoch: u64) -> Timeline {
     timeline
 }
 
+fn failed() -> RunState {
+    let failure = Failure::retryable(Fault::Worker, "a test".to_owned());
+    RunState::Exited { outcome: RunOutcome::Failed { failure }, committed_segments: 3 }
+}
+
 struct Channel {
     cluster: Cluster,
     scheduler: Scheduler,
@@ -84,12 +89,9 @@ impl Channel {
 
     /// Its run fails, so that it waits for the next one.
     async fn fails(&self) {
-        let failure = Failure::retryable(Fault::Worker, "a test".to_owned());
-        let outcome = RunOutcome::Failed { failure };
-        let exited = RunState::Exited { outcome, committed_segments: 3 };
         let epoch = self.cluster.job(self.job).await.last_epoch;
         // It takes nothing new for the time being, or the pause would soon be over.
-        let beat = self.worker.heartbeat(vec![status(self.job, epoch, exited)]);
+        let beat = self.worker.heartbeat(vec![status(self.job, epoch, failed())]);
         self.worker.post("/heartbeat", &Heartbeat { standing: Standing::Draining, ..beat }).await;
         self.until("the pause", |phase| matches!(phase, Phase::Backoff { .. })).await;
     }
@@ -124,14 +126,27 @@ impl Channel {
         self.until("the stop", |phase| matches!(phase, Phase::Stopped { .. })).await
     }
 
-    /// Takes the bucket away, stops the job, and waits until the chores have tried it and gone on.
+    /// Takes the bucket away, stops the job, and waits until the chore has tried it.
     async fn stop_without_bucket(&self) {
         self.bucket().set(Faults { lose_request: 1000, ..Faults::default() });
+        let before = self.bucket().requests();
         self.cluster.wish(self.job, Event::StopRequested).await;
+        eventually(SOON, "a try at the bucket", || async {
+            let requests = self.bucket().requests();
+            if requests > before + 1 { Ok(()) } else { Err(requests) }
+        })
+        .await
+        .unwrap();
+        let phase = self.cluster.job(self.job).await.phase;
+        assert!(matches!(phase, Phase::Finishing { .. }), "{phase:?}");
+    }
+
+    /// Deletes a job that has nothing in the bucket, and waits until it is gone.
+    async fn delete_another(&self) {
         let other = self.cluster.create(1).await;
         self.cluster.wish(other, Event::StopRequested).await;
         self.cluster.wish(other, Event::DeleteRequested { keep_media: true }).await;
-        eventually(SOON, "the chore behind it", || async {
+        eventually(SOON, "the chore of another job", || async {
             match self.cluster.store.load(other).await.unwrap() {
                 None => Ok(()),
                 Some(stored) => Err(format!("{:?}", stored.job.phase)),
@@ -139,8 +154,6 @@ impl Channel {
         })
         .await
         .unwrap();
-        let phase = self.cluster.job(self.job).await.phase;
-        assert!(matches!(phase, Phase::Finishing { .. }), "{phase:?}");
     }
 
     async fn close(self) {
@@ -197,6 +210,33 @@ async fn a_bucket_that_is_away_is_waited_for() {
     let stopped = channel.stopped().await;
     assert!(channel.has_ended().await);
     assert_eq!(stopped.reason(), "stopped by the user");
+    channel.close().await;
+}
+
+/// Each of them would hold up the chores behind it for ten seconds, and again and again.
+#[tokio::test]
+async fn jobs_whose_bucket_hangs_do_not_hold_up_the_others() {
+    let channel = Channel::on_air().await;
+    channel.fails().await;
+    channel.bucket().set(Faults { lose_request: 1000, ..Faults::default() });
+    channel.cluster.wish(channel.job, Event::StopRequested).await;
+    let Worker { id: worker, incarnation, .. } = channel.worker;
+    for _ in 0..5 {
+        let hanging = channel.cluster.create(1).await;
+        let epoch = Epoch::new(1);
+        for event in [
+            Event::Admitted { generation: 1 },
+            Event::Placed { worker, incarnation },
+            Event::Reported { epoch, state: streaming() },
+            Event::Reported { epoch, state: failed() },
+            Event::StopRequested,
+        ] {
+            channel.cluster.wish(hanging, event).await;
+        }
+    }
+    channel.delete_another().await;
+    channel.bucket().heal();
+    channel.stopped().await;
     channel.close().await;
 }
 

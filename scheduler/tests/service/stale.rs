@@ -7,8 +7,8 @@ use ez_domain::job::Job;
 use ez_domain::placement::Standing;
 use ez_domain::units::Timestamp;
 use ez_store::{
-    BeatReply, Census, CommitGuard, CreateError, Created, Once, Page, RedisStore, Selection, Store,
-    StoreError, Stored, Totals, WorkerRecord,
+    BeatReply, Census, CommitGuard, CreateError, Created, Once, Page, RedisStore, RunFigures, Selection,
+    Store, StoreError, Stored, WorkerRecord,
 };
 
 pub(crate) struct LooksEmpty(pub(crate) RedisStore);
@@ -94,13 +94,7 @@ impl Store for LooksEmpty {
     async fn census(&self) -> Result<Census, StoreError> {
         self.0.census().await
     }
-    async fn put_statistics(
-        &self,
-        id: JobId,
-        epoch: Epoch,
-        counted: Totals,
-        json: &str,
-    ) -> Result<(), StoreError> {
-        self.0.put_statistics(id, epoch, counted, json).await
+    async fn put_statistics(&self, figures: &[RunFigures]) -> Result<(), StoreError> {
+        self.0.put_statistics(figures).await
     }
 }

@@ -8,7 +8,7 @@ use futures::future::join_all;
 
 use super::fixture::{changed, created, job_id, loaded, queued, registered};
 use super::{LIFE, WORKER};
-use crate::apply::{Applied, apply};
+use crate::apply::{Applied, apply, apply_to};
 use crate::store::{CommitGuard, Store};
 
 async fn tell(store: &dyn Store, id: JobId, event: Event) -> Applied {
@@ -43,6 +43,36 @@ pub async fn every_answer_of_apply(store: &dyn Store) {
     tell(store, id, Event::DeleteRequested { keep_media: false }).await;
     assert_eq!(tell(store, id, Event::MediaRemoved).await, Applied::Removed);
     assert_eq!(tell(store, id, Event::MediaRemoved).await, Applied::NotFound);
+}
+
+/// A record that was read before is as good as one that is read now, and no better.
+pub async fn a_change_may_begin_with_what_was_read(store: &dyn Store) {
+    let read = created(store, 1).await;
+    let id = read.job.id;
+    let tell = async |event: Event| {
+        let applied = apply_to(store, read.clone(), &event, CommitGuard::Version).await;
+        match applied.expect("apply") {
+            Applied::Moved { job, .. } => *job,
+            other => panic!("{event:?}: {other:?}"),
+        }
+    };
+    let admitted = tell(Event::Admitted { generation: 1 }).await;
+    assert_eq!((&admitted, admitted.admitted), (&loaded(store, id).await.job, 1));
+    // What was read is old by now: it hides neither what came since nor what can be done since.
+    let stopped = tell(Event::StopRequested).await;
+    assert_eq!((stopped.phase.name(), stopped.admitted_at), (PhaseName::Stopped, admitted.admitted_at));
+    let resumed = tell(Event::StartRequested).await;
+    assert_eq!((resumed.phase.name(), resumed.generation), (PhaseName::Pending, 3));
+
+    let read = queued(store, 2).await;
+    let place = Event::Placed { worker: WORKER, incarnation: LIFE };
+    let room = CommitGuard::WorkerHasRoom { worker: WORKER, incarnation: LIFE, load_limit: Some(0) };
+    let placed = async || apply_to(store, read.clone(), &place, room).await.expect("apply");
+    assert_eq!(placed().await, Applied::GuardFailed);
+    registered(store).await;
+    assert!(matches!(placed().await, Applied::Moved { .. }));
+    changed(store, read.job.id, |job| job.restarts = 1).await;
+    assert_eq!(placed().await, Applied::Stale);
 }
 
 /// Many at once: each of the events that count is counted, and the epoch rises once for each run.

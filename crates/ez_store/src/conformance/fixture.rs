@@ -11,7 +11,7 @@ use ez_domain::units::Timestamp;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use crate::store::{CommitGuard, Store, Stored, WorkerRecord};
+use crate::store::{CommitGuard, RunFigures, Store, Stored, Totals, WorkerRecord};
 
 /// A worker's identity.
 pub const WORKER: WorkerId = WorkerId::from_uuid(Uuid::from_u128(0x77));
@@ -19,6 +19,11 @@ pub const WORKER: WorkerId = WorkerId::from_uuid(Uuid::from_u128(0x77));
 pub const LIFE: Incarnation = Incarnation::from_uuid(Uuid::from_u128(0x11FE));
 /// What each job of the suite costs.
 pub(super) const COST: u32 = 500;
+
+/// Figures of a run whose transcoder has counted nothing yet.
+pub fn figures(job: JobId, epoch: Epoch, json: &str) -> RunFigures {
+    RunFigures { job, epoch, counted: Totals::default(), json: json.to_owned() }
+}
 
 /// A job that nobody has taken up yet; different numbers are different jobs.
 pub fn new_job(number: u128, created_at: Timestamp) -> Job {

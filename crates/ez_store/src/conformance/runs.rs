@@ -7,10 +7,10 @@ use futures::future::join;
 use uuid::Uuid;
 
 use super::fixture::{
-    COST, changed, ended, job_id, loaded, placed, queued, registered, running, the_worker, worker,
+    COST, changed, ended, figures, job_id, loaded, placed, queued, registered, running, the_worker, worker,
 };
 use super::{LIFE, WORKER};
-use crate::store::{CommitGuard, Store, Totals};
+use crate::store::{CommitGuard, RunFigures, Store, Totals};
 
 const OTHER_LIFE: Incarnation = Incarnation::from_uuid(Uuid::from_u128(0x22FE));
 
@@ -108,27 +108,47 @@ pub async fn figures_belong_to_the_present_run(store: &dyn Store) {
     let (job, epoch) = running(store, 1, WORKER, LIFE).await;
     let id = job.job.id;
     let put = async |epoch, json| {
-        store.put_statistics(id, epoch, Totals::default(), json).await.expect("put");
+        store.put_statistics(&[figures(id, epoch, json)]).await.expect("put");
     };
-    let figures = async || loaded(store, id).await.statistics;
+    let kept = async || loaded(store, id).await.statistics;
     put(epoch, r#"{"fps":25,"bar":"a|b"}"#).await;
-    let (received, json) = figures().await.expect("figures");
+    let (received, json) = kept().await.expect("figures");
     assert_eq!(json, r#"{"fps":25,"bar":"a|b"}"#);
     assert!(received >= job.now);
     put(Epoch::new(0), "old").await;
     put(epoch.next(), "of a run that is not there").await;
-    assert_eq!(figures().await.expect("figures").1, json);
+    assert_eq!(kept().await.expect("figures").1, json);
     assert_eq!(
         store.list(None, 1).await.expect("list").jobs[0].statistics.as_ref().map(|(_, json)| json),
         Some(&json)
     );
     ended(store, id).await;
     put(epoch, "too late").await;
-    assert_eq!(figures().await.expect("the last run's figures").1, json);
+    assert_eq!(kept().await.expect("the last run's figures").1, json);
     changed(store, id, |job| job.phase = Phase::Pending { since: job.created_at, waiting_for: None }).await;
     assert!(place(store, 1, CommitGuard::Version).await);
-    assert_eq!(figures().await, None, "the next run has none yet");
-    store.put_statistics(job_id(9), epoch, Totals::default(), "of nobody").await.expect("put");
+    assert_eq!(kept().await, None, "the next run has none yet");
+    store.put_statistics(&[figures(job_id(9), epoch, "of nobody")]).await.expect("put");
+}
+
+/// Those of one heartbeat come at once; what is not of a present run does not keep the others from being kept.
+pub async fn figures_of_many_runs_are_kept_at_once(store: &dyn Store) {
+    let (first, epoch) = running(store, 1, WORKER, LIFE).await;
+    let (second, _) = running(store, 2, WORKER, LIFE).await;
+    let (first, second) = (first.job.id, second.job.id);
+    store.put_statistics(&[]).await.expect("put nothing");
+    let counted = Totals { bytes_ingested: 5, up_seconds: 2, active_seconds: 1 };
+    let together = [
+        figures(first, epoch, "first"),
+        figures(job_id(9), epoch, "of nobody"),
+        figures(first, epoch.next(), "of a run that is not there"),
+        RunFigures { counted, ..figures(second, epoch, "second") },
+    ];
+    store.put_statistics(&together).await.expect("put");
+    let kept = async |id| loaded(store, id).await;
+    assert_eq!(kept(first).await.statistics.expect("figures").1, "first");
+    assert_eq!(kept(second).await.statistics.expect("figures").1, "second");
+    assert_eq!((kept(first).await.totals, kept(second).await.totals), (Totals::default(), counted));
 }
 
 /// What each transcoder of each run counted from zero adds up; a stopped job keeps it.
@@ -137,7 +157,10 @@ pub async fn totals_grow_over_runs_and_transcoders(store: &dyn Store) {
         |bytes_ingested, up_seconds, active_seconds| Totals { bytes_ingested, up_seconds, active_seconds };
     let (job, epoch) = running(store, 1, WORKER, LIFE).await;
     let id = job.job.id;
-    let put = async |epoch, counts| store.put_statistics(id, epoch, counts, "{}").await.expect("put");
+    let put = async |epoch, counted| {
+        let figures = RunFigures { counted, ..figures(id, epoch, "{}") };
+        store.put_statistics(&[figures]).await.expect("put");
+    };
     let totals = async || loaded(store, id).await.totals;
     assert_eq!(totals().await, Totals::default());
     put(epoch, counted(1000, 10, 0)).await;

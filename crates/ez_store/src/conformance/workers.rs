@@ -4,9 +4,9 @@ use ez_domain::id::{Incarnation, WorkerId};
 use ez_domain::placement::Standing;
 use uuid::Uuid;
 
-use super::fixture::{COST, ended, job_id, registered, running, the_worker, worker};
+use super::fixture::{COST, ended, figures, job_id, registered, running, the_worker, worker};
 use super::{LIFE, WORKER, until};
-use crate::store::{Store, Totals, WorkerRecord};
+use crate::store::{Store, WorkerRecord};
 
 const NEXT_LIFE: Incarnation = Incarnation::from_uuid(Uuid::from_u128(0x33FE));
 
@@ -77,7 +77,7 @@ pub async fn a_beat_brings_what_the_worker_holds(store: &dyn Store) {
     let (first, epoch) = running(store, 1, WORKER, LIFE).await;
     let (second, _) = running(store, 2, WORKER, LIFE).await;
     running(store, 3, WorkerId::from_uuid(Uuid::from_u128(0x88)), LIFE).await;
-    store.put_statistics(first.job.id, epoch, Totals::default(), "{}").await.expect("put");
+    store.put_statistics(&[figures(first.job.id, epoch, "{}")]).await.expect("put");
     let jobs = held().await;
     assert_eq!(jobs.iter().map(|stored| &stored.job).collect::<Vec<_>>(), [&first.job, &second.job]);
     assert_eq!(jobs.iter().map(|stored| stored.version).collect::<Vec<_>>(), [first.version, second.version]);

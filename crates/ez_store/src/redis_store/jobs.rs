@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ez_domain::id::{Epoch, JobId};
+use ez_domain::id::JobId;
 use ez_domain::job::{Job, PhaseName};
 use ez_domain::units::Timestamp;
 
@@ -11,7 +11,7 @@ use super::records::{self, RawRecord, RawRecords};
 use crate::cursor::Cursor;
 use crate::index_changes::index_changes;
 use crate::selection::Selection;
-use crate::store::{CommitGuard, Page, StoreError, Stored, Totals};
+use crate::store::{CommitGuard, Page, RunFigures, StoreError, Stored, Totals};
 
 /// More than this is never read in one call, whatever the caller asks for.
 const MOST_AT_ONCE: usize = 10_000;
@@ -133,19 +133,18 @@ impl RedisStore {
         Ok(ids.iter().filter_map(|id| records::job_id(id)).collect())
     }
 
-    pub(super) async fn put_figures(
-        &self,
-        id: JobId,
-        epoch: Epoch,
-        counted: Totals,
-        json: &str,
-    ) -> Result<(), StoreError> {
-        let Totals { bytes_ingested, up_seconds, active_seconds } = counted;
-        let counts = [bytes_ingested, up_seconds, active_seconds].map(|count| count.to_string());
-        let mut arguments = vec![id.to_string(), epoch.to_string(), json.to_owned()];
-        arguments.extend(counts);
-        let _kept: bool =
-            self.run("keep figures of a run", &self.inner.scripts.put_statistics, &[], &arguments).await?;
+    pub(super) async fn put_figures(&self, figures: &[RunFigures]) -> Result<(), StoreError> {
+        if figures.is_empty() {
+            return Ok(());
+        }
+        let mut arguments = Vec::with_capacity(figures.len() * 6);
+        for RunFigures { job, epoch, counted, json } in figures {
+            let Totals { bytes_ingested, up_seconds, active_seconds } = counted;
+            arguments.extend([job.to_string(), epoch.to_string(), json.clone()]);
+            arguments.extend([bytes_ingested, up_seconds, active_seconds].map(u64::to_string));
+        }
+        let _done: bool =
+            self.run("keep figures of runs", &self.inner.scripts.put_statistics, &[], &arguments).await?;
         Ok(())
     }
 }
