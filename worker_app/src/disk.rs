@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use ez_domain::placement::Standing;
-use nix::sys::statvfs::statvfs;
+use ez_service::disk;
 
 /// An amount of space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,8 +25,8 @@ impl Disk {
     /// Whether another run may come. A disk that cannot be asked counts as one with room: the runs
     /// themselves notice when it is not.
     pub(crate) fn standing(&mut self) -> Standing {
-        let free = match statvfs(&self.folder) {
-            Ok(disk) => Bytes(disk.blocks_available().saturating_mul(disk.fragment_size())),
+        let free = match disk::room(&self.folder) {
+            Ok(room) => Bytes(room.free),
             Err(error) => {
                 tracing::warn!(%error, folder = %self.folder.display(), "the free space is not known");
                 return Standing::Open;

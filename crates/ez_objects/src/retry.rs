@@ -13,6 +13,10 @@ use crate::error::{Cause, Error};
 /// From this failure on a retry is worth a warning: it is no longer a passing hiccup.
 const FAILURES_BEFORE_WARNING: u32 = 3;
 
+/// How long one upload of a segment may take. Not longer, because after an outage in which requests just
+/// vanished, the last of them still has to be waited for.
+const LONGEST_UPLOAD: Duration = Duration::from_secs(30);
+
 /// How a request is repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
@@ -20,8 +24,11 @@ pub struct Policy {
     pub first_pause: Duration,
     /// The upper bound of every pause.
     pub longest_pause: Duration,
-    /// How long one attempt may take.
+    /// How long the first attempt may take; doubled after each that was cut off.
     pub attempt_timeout: Duration,
+    /// How long any attempt may take. Longer than the first where an attempt carries much: on a thin link
+    /// one that is always cut off at the same time never arrives.
+    pub longest_attempt: Duration,
     /// After how long no further attempt is begun; `None` tries for as long as the caller waits.
     pub give_up_after: Option<Duration>,
 }
@@ -33,7 +40,19 @@ impl Policy {
     /// three seconds a slow link would be cut off needlessly.
     #[must_use]
     pub fn for_segments_of(duration: Duration) -> Self {
-        Self { attempt_timeout: Duration::from_secs(3).max(duration * 2), ..Self::default() }
+        let attempt_timeout = Duration::from_secs(3).max(duration * 2);
+        Self { attempt_timeout, longest_attempt: attempt_timeout, ..Self::default() }
+    }
+
+    /// The same, for requests that carry much.
+    #[must_use]
+    pub fn for_large_bodies(self) -> Self {
+        Self { longest_attempt: LONGEST_UPLOAD.max(self.attempt_timeout * 2), ..self }
+    }
+
+    /// How long an attempt may take after so many that were cut off.
+    fn limit(&self, cut_off: u32) -> Duration {
+        self.attempt_timeout.saturating_mul(1 << cut_off.min(16)).min(self.longest_attempt)
     }
 
     /// A time after the given number of failures in a row: uniform between zero and a bound that
@@ -53,6 +72,7 @@ impl Default for Policy {
             first_pause: Duration::from_millis(100),
             longest_pause: Duration::from_secs(5),
             attempt_timeout: Duration::from_secs(10),
+            longest_attempt: Duration::from_secs(10),
             give_up_after: None,
         }
     }
@@ -65,12 +85,13 @@ pub struct Attempts<'a> {
     dice: &'a mut Dice,
     begun: Instant,
     failures: u32,
+    cut_off: u32,
 }
 
 impl<'a> Attempts<'a> {
     /// Begins now.
     pub fn new(policy: &'a Policy, dice: &'a mut Dice) -> Self {
-        Self { policy, dice, begun: Instant::now(), failures: 0 }
+        Self { policy, dice, begun: Instant::now(), failures: 0, cut_off: 0 }
     }
 
     /// How many attempts have failed.
@@ -80,12 +101,16 @@ impl<'a> Attempts<'a> {
 
     /// Makes one attempt, cut off after the time of the policy.
     pub async fn once<T>(
-        &self,
+        &mut self,
         operation: &'static str,
         key: &str,
         attempt: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        bounded(self.policy.attempt_timeout, operation, key, attempt).await
+        let answer = bounded(self.policy.limit(self.cut_off), operation, key, attempt).await;
+        if answer.as_ref().is_err_and(|error| error.cause == Cause::Timeout) {
+            self.cut_off = self.cut_off.saturating_add(1);
+        }
+        answer
     }
 
     /// Waits until the next attempt, or gives `error` back if there shall be none.

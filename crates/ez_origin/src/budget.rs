@@ -1,16 +1,23 @@
 //! How much media may wait on the worker's disk, and what goes when it is more.
 //!
-//! The best picture goes first: viewers keep a lower one, and one segment of it frees the most.
+//! The best picture goes first: viewers keep a lower one, and one segment of it frees the most. It goes when ten
+//! minutes wait, or when the store is away and the disk is nearly full: a disk that is full ends the run, and all
+//! that waits with it.
 
 use std::collections::VecDeque;
 
 use ez_domain::spec::{JobSpec, RenditionName};
 use ez_manifest::timeline::Segment;
+use ez_service::disk::Room;
 
 use crate::period::Period;
 
 /// Media that may wait.
 const SECONDS: u64 = 600;
+/// What an outage leaves free on the disk, for all channels of the worker together.
+const RESERVE_BYTES: u64 = 256 * 1024 * 1024;
+/// And on a small one: this part of it.
+const RESERVE_PART: u64 = 10;
 /// Room for the smallest of ladders.
 const LEAST_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -20,6 +27,11 @@ pub(crate) struct Budget {
     bytes: u64,
     /// In the order in which renditions are given up.
     order: Vec<RenditionName>,
+}
+
+/// How much of the reserve of a disk is in use.
+fn missing(room: Room) -> u64 {
+    RESERVE_BYTES.min(room.total / RESERVE_PART).saturating_sub(room.free)
 }
 
 impl Budget {
@@ -42,13 +54,19 @@ impl Budget {
         Self { bytes, order: video.chain(audio).collect() }
     }
 
-    /// Gives segments up until the rest fits; answers what went, with the place of its period.
-    pub(crate) fn enforce(&self, periods: &mut VecDeque<Period>) -> Vec<(usize, RenditionName, Segment)> {
+    /// Gives segments up until the rest fits; answers what went, with the place of its period. `room` is that of
+    /// the disk while the store is away.
+    pub(crate) fn enforce(
+        &self,
+        periods: &mut VecDeque<Period>,
+        room: Option<Room>,
+    ) -> Vec<(usize, RenditionName, Segment)> {
         let mut waiting: u64 = periods.iter().map(|period| period.slots.bytes()).sum();
+        let most = self.bytes.min(waiting.saturating_sub(room.map_or(0, missing)));
         let mut given_up = Vec::new();
         for rendition in &self.order {
             for (place, period) in periods.iter_mut().enumerate() {
-                while waiting > self.bytes {
+                while waiting > most {
                     let Some(segment) = period.slots.give_up_oldest(rendition.as_str()) else { break };
                     waiting = waiting.saturating_sub(segment.bytes);
                     given_up.push((place, rendition.clone(), segment));
@@ -56,5 +74,26 @@ impl Budget {
             }
         }
         given_up
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reserve_is_kept_on_large_and_small_disks() {
+        const MIB: u64 = 1024 * 1024;
+        for (free, total, expected) in [
+            (500, 100_000, 0),
+            (256, 100_000, 0),
+            (200, 100_000, 56),
+            (0, 100_000, 256),
+            (3, 24, 0),
+            (1, 100, 9),
+        ] {
+            let room = Room { free: free * MIB, total: total * MIB };
+            assert_eq!(missing(room) / MIB, expected, "{free} of {total} MiB free");
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ez_objects::ObjectStore;
 
-use crate::takeover::{adopt, probe};
+use crate::takeover::{Claim, adopt, probe};
 use crate::{Settings, Stopped};
 
 /// Ends the playlists under an epoch of its own; answers whether there were any.
@@ -17,13 +17,17 @@ use crate::{Settings, Stopped};
 /// # Errors
 /// When a higher epoch owns the channel, or the store refuses.
 pub async fn end_channel(settings: &Settings, store: &Arc<dyn ObjectStore>) -> Result<bool, Stopped> {
-    let mut probed = probe(settings, store).await?;
-    let ended = adopt(settings, &mut probed, |timeline| {
+    // Most jobs that are stopped without a run never had one. Only what is written needs a fence.
+    if Claim::new(settings, store).published_epoch().await?.is_none() {
+        return Ok(false);
+    }
+    let mut claim = probe(settings, store).await?;
+    let ended = adopt(settings, &mut claim, |timeline| {
         timeline.begin_run(settings.epoch.number())?;
         timeline.end();
         Ok(())
     });
     let Some(timeline) = ended.await? else { return Ok(false) };
-    probed.manifests.store_projections(&timeline).await?;
+    claim.manifests.store_projections(&timeline).await?;
     Ok(true)
 }

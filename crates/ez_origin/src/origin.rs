@@ -8,24 +8,25 @@ mod begin;
 mod leave;
 mod message;
 mod progress;
+mod uploads;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use ez_domain::fault::{Failure, Fault};
 use ez_manifest::timeline::{Expired, Left, PeriodId, Slot, Timeline};
 use ez_objects::dice::Dice;
-use ez_objects::{Body, ObjectStore, health::Health};
-use ez_service::latest::{Latest as _, LatestSeen as _};
+use ez_objects::{ObjectStore, health::Health};
+use ez_service::latest::LatestSeen as _;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 
+use self::uploads::UnderWay;
 use crate::budget::Budget;
 use crate::input_info::InputInfo;
-use crate::period::{Period, What};
+use crate::period::Period;
 use crate::publisher::{Acknowledged, Snapshot};
 use crate::spool::{PeriodFolder, Spool};
 use crate::upload::{Uploaded, Uploader};
@@ -34,8 +35,6 @@ use crate::{Settings, Stopped, bug, expiry, ladder};
 pub use message::{Message, Playlists, Tail};
 pub use progress::Progress;
 
-/// Uploads at a time.
-const UPLOADS: usize = 4;
 /// Between two looks at how the store is doing.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -48,9 +47,13 @@ pub struct Origin {
     dice: Dice,
     spool: Spool,
     budget: Budget,
+    /// It is time to look at the disk again.
+    asks_for_room: bool,
     timeline: Option<Timeline>,
     periods: VecDeque<Period>,
     uploads: JoinSet<Uploaded>,
+    /// The segments that they carry, a handful.
+    under_way: Vec<UnderWay>,
     expiry: expiry::Expiry,
     input_info: InputInfo,
     /// The listing that finds strays, while it runs.
@@ -106,13 +109,13 @@ impl Origin {
                     Some(message) => origin.handle(message).await?,
                     None => return Ok(()),
                 },
-                Some(uploaded) = origin.uploads.join_next() => origin.uploaded(uploaded)?,
+                Some(uploaded) = origin.uploads.join_next_with_id() => origin.uploaded(uploaded)?,
                 Ok(()) = origin.acknowledged.changed() => origin.published().await,
                 Some(ended) = origin.publisher.join_next() => return ended.map_err(bug)?,
                 Some(listed) = origin.listing.join_next() => origin.listed(listed),
                 _ = expire.tick() => origin.delete_expired(),
-                // The store's health changes without a message.
-                _ = tick.tick() => {}
+                // The store's health changes without a message, and so does the disk.
+                _ = tick.tick() => origin.asks_for_room = true,
             }
         }
     }
@@ -242,55 +245,6 @@ impl Origin {
             }
         }
         self.leave_when_published(acknowledged.manifests);
-    }
-
-    fn begin_uploads(&mut self) {
-        let stored = self.acknowledged.latest().timeline;
-        let Some(period) = self.periods.front_mut() else { return };
-        let is_open = period.opened_in.is_some_and(|version| version <= stored);
-        let Some(id) = period.id().filter(|_| is_open) else { return };
-        while self.uploads.len() < UPLOADS
-            && let Some(what) = period.next_upload()
-        {
-            let body = match (period.path(&what), &self.settings.content_key) {
-                (Some(path), _) => Body::File(path),
-                (None, Some(key)) => Body::Bytes(Bytes::copy_from_slice(key.key.expose().as_bytes())),
-                (None, None) => continue,
-            };
-            self.uploads.spawn(self.uploader.clone().run(body, id, what, self.dice.fork()));
-        }
-    }
-
-    fn uploaded(&mut self, uploaded: Result<Uploaded, JoinError>) -> Result<(), Stopped> {
-        let Uploaded { period: id, what, result } = uploaded.map_err(bug)?;
-        let period = self.periods.front_mut().filter(|period| period.id() == Some(id) && period.wants(&what));
-        let (Some(period), Some(timeline)) = (period, self.timeline.as_mut()) else {
-            // Cut off while it was on its way: its file is gone, and whether it arrived does not matter.
-            if let What::Segment(rendition, segment) = what {
-                self.expire(id, &[(rendition.to_string(), segment.t)]);
-            }
-            return Ok(());
-        };
-        result.map_err(|error| Stopped::Failed(crate::refusals::failure(&error)))?;
-        if let (Some(track), What::Init(rendition)) = (period.stored(&what), &what) {
-            timeline.set_track(rendition.as_str(), track).map_err(bug)?;
-        }
-        Ok(())
-    }
-
-    async fn keep_within_budget(&mut self) {
-        let given_up = self.budget.enforce(&mut self.periods);
-        for (place, rendition, segment) in given_up {
-            self.given_up = self.given_up.saturating_add(1);
-            tracing::warn!(%rendition, time = segment.t, "the spool is full: a segment is given up");
-            if let Some(period) = self.periods.get(place) {
-                // Empty it keeps its place: after a crash the later segments must not move up.
-                let path = period.folder.segment(&rendition, segment.t);
-                if let Err(error) = tokio::fs::write(&path, b"").await {
-                    tracing::warn!(%error, path = %path.display(), "a segment given up could not be emptied");
-                }
-            }
-        }
     }
 
     fn delete_expired(&mut self) {

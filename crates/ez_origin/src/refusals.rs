@@ -1,5 +1,7 @@
 //! When a refusal of the store is believed.
 
+use std::time::Duration;
+
 use ez_domain::fault::{Failure, Fault};
 use ez_objects::Error;
 use ez_objects::dice::Dice;
@@ -8,6 +10,9 @@ use ez_objects::retry::Policy;
 
 /// Tries at a store that refuses, before the refusal is believed: permissions take a moment to spread.
 const TRIES: u32 = 3;
+/// Least time before the second try; twice as long before the third. A channel is not ended by what is over in a
+/// second.
+const LEAST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The refusals of one request.
 #[derive(Debug)]
@@ -30,7 +35,9 @@ impl Refusals {
             return Err(error);
         }
         tracing::warn!(%error, refusals = self.count, "the store refuses");
-        tokio::time::sleep(self.policy.pause(self.count, &mut self.dice)).await;
+        let least =
+            if error.is_retryable() { Duration::ZERO } else { LEAST_PAUSE.saturating_mul(self.count) };
+        tokio::time::sleep(least + self.policy.pause(self.count, &mut self.dice)).await;
         Ok(())
     }
 }

@@ -48,6 +48,20 @@ enum State {
     Lost,
 }
 
+impl Waiting {
+    /// Whether it has no media that could be used.
+    fn is_torn(&self) -> bool {
+        self.state == State::Lost && self.segment.d == 0
+    }
+}
+
+impl State {
+    /// Whether the store has not acknowledged it and is still to do so.
+    const fn is_on_disk_only(self) -> bool {
+        matches!(self, Self::Closed | Self::Uploading)
+    }
+}
+
 impl Slots {
     /// Nothing yet, for these renditions (name, whether audio), in the order of upload.
     pub(crate) fn new(renditions: impl IntoIterator<Item = (String, bool)>) -> Self {
@@ -108,7 +122,8 @@ impl Slots {
 
     /// The store has acknowledged a segment.
     pub(crate) fn stored(&mut self, rendition: &str, decode_time: u64) {
-        if let Some(waiting) = self.waiting(rendition, decode_time) {
+        // What was given up in the meantime stays so: its file is gone.
+        if let Some(waiting) = self.waiting(rendition, decode_time).filter(|it| it.state.is_on_disk_only()) {
             waiting.state = State::Stored;
         }
     }
@@ -119,10 +134,11 @@ impl Slots {
         rendition.is_some_and(|rendition| rendition.waiting.contains_key(&decode_time))
     }
 
-    /// The oldest segment of a rendition that is still only on disk, now given up.
+    /// The oldest segment of a rendition that is not stored yet, now given up: one whose upload does not get
+    /// through holds up all that came later.
     pub(crate) fn give_up_oldest(&mut self, rendition: &str) -> Option<Segment> {
         let rendition = self.find(rendition)?;
-        let waiting = rendition.waiting.values_mut().find(|waiting| waiting.state == State::Closed)?;
+        let waiting = rendition.waiting.values_mut().find(|waiting| waiting.state.is_on_disk_only())?;
         waiting.state = State::Lost;
         Some(waiting.segment)
     }
@@ -132,17 +148,17 @@ impl Slots {
         self.renditions.iter().map(|rendition| rendition.waiting.len()).sum()
     }
 
-    /// Bytes of segments that are on disk only.
+    /// Bytes of segments that are not stored yet.
     pub(crate) fn bytes(&self) -> u64 {
         let waiting = self.renditions.iter().flat_map(|rendition| rendition.waiting.values());
-        let closed = waiting.filter(|waiting| waiting.state == State::Closed);
-        closed.map(|waiting| waiting.segment.bytes).sum()
+        let on_disk = waiting.filter(|waiting| waiting.state.is_on_disk_only());
+        on_disk.map(|waiting| waiting.segment.bytes).sum()
     }
 
     /// Whether nothing waits for the store.
     pub(crate) fn is_settled(&self) -> bool {
         let mut waiting = self.renditions.iter().flat_map(|rendition| rendition.waiting.values());
-        !waiting.any(|waiting| matches!(waiting.state, State::Closed | State::Uploading))
+        !waiting.any(|waiting| waiting.state.is_on_disk_only())
     }
 
     /// Whether nothing waits at all.
@@ -164,6 +180,12 @@ impl Slots {
     /// Takes back what was closed beyond the last slot that every rendition has: the media of these
     /// segments is encoded again. Answers their names and times.
     pub(crate) fn cut_to_complete(&mut self) -> Vec<(String, u64)> {
+        // One that was torn by the death of its packager is none, and encoded again like those never begun.
+        for rendition in &mut self.renditions {
+            while let Some(last) = rendition.waiting.last_entry().filter(|last| last.get().is_torn()) {
+                last.remove();
+            }
+        }
         let complete = self.renditions.iter().map(|rendition| rendition.waiting.len()).min().unwrap_or(0);
         let mut cut = Vec::new();
         for rendition in &mut self.renditions {

@@ -20,6 +20,7 @@ use anyhow::{Context as _, Result};
 use ez_domain::spec::RenditionName;
 use ez_domain::units::FrameRate;
 use ez_manifest::timeline::PeriodId;
+use ez_service::disk;
 use serde::{Deserialize, Serialize};
 use tokio::fs;
 
@@ -66,6 +67,13 @@ impl Spool {
         let last = folder.join(LAST);
         fs::create_dir_all(&last).await.with_context(|| format!("make the folder {}", last.display()))?;
         Ok(Self { folder, next })
+    }
+
+    /// The room on its disk; `None` when nobody can tell.
+    pub(crate) fn room(&self) -> Option<disk::Room> {
+        disk::room(&self.folder)
+            .inspect_err(|error| tracing::debug!(%error, "the free space is not known"))
+            .ok()
     }
 
     /// Makes the folder of a new period and writes its record.

@@ -20,23 +20,49 @@ use crate::manifests::Manifests;
 use crate::refusals::{Refusals, failure};
 use crate::{Settings, Stopped};
 
-/// The bucket, probed.
+/// What one who owns, or wants to own, a channel's objects works with.
 #[derive(Debug)]
-pub(crate) struct Probed {
+pub(crate) struct Claim {
     pub(crate) policy: Policy,
     pub(crate) dice: Dice,
     pub(crate) manifests: Manifests,
 }
 
+impl Claim {
+    /// Writes and reads nothing yet.
+    pub(crate) fn new(settings: &Settings, store: &Arc<dyn ObjectStore>) -> Self {
+        let segment = Duration::from_secs(settings.spec.segment_seconds.into());
+        let policy = Policy::for_segments_of(segment);
+        let mut dice = Dice::from_system();
+        let manifests = Manifests::new(settings, store, policy, &mut dice);
+        Self { policy, dice, manifests }
+    }
+
+    /// The epoch under which the channel's timeline was last written; `None` when nothing was ever published.
+    pub(crate) async fn published_epoch(&mut self) -> Result<Option<u64>, Stopped> {
+        let mut refusals = Refusals::new(self.policy, self.dice.fork());
+        let stored = loop {
+            match self.manifests.timeline.read().await {
+                Ok(stored) => break stored,
+                Err(error) => {
+                    refusals.doubt(error).await.map_err(|error| Stopped::Failed(failure(&error)))?
+                }
+            }
+        };
+        let Some(stored) = stored else { return Ok(None) };
+        let timeline = Timeline::from_json(&stored.bytes).map_err(|error| damaged(&error))?;
+        Ok(Some(timeline.epoch()))
+    }
+}
+
 /// Finds out whether the store's conditional writes hold under a race.
-pub(crate) async fn probe(settings: &Settings, store: &Arc<dyn ObjectStore>) -> Result<Probed, Stopped> {
-    let segment = Duration::from_secs(settings.spec.segment_seconds.into());
-    let policy = Policy::for_segments_of(segment);
-    let mut dice = Dice::from_system();
-    let mut refusals = Refusals::new(policy, dice.fork());
+pub(crate) async fn probe(settings: &Settings, store: &Arc<dyn ObjectStore>) -> Result<Claim, Stopped> {
+    let mut claim = Claim::new(settings, store);
+    let Claim { policy, dice, .. } = &mut claim;
+    let mut refusals = Refusals::new(*policy, dice.fork());
     let prefix = format!("{}probe-{}/", Objects::of(settings.job).prefix(), settings.epoch);
     let fence = loop {
-        match fence::probe(store.as_ref(), &prefix, &policy, &mut dice).await {
+        match fence::probe(store.as_ref(), &prefix, policy, dice).await {
             Ok(fence) => break fence,
             Err(error) => refusals.doubt(error).await.map_err(|error| Stopped::Failed(failure(&error)))?,
         }
@@ -48,8 +74,7 @@ pub(crate) async fn probe(settings: &Settings, store: &Arc<dyn ObjectStore>) -> 
         );
         return Err(Stopped::Failed(Failure::final_(Fault::Destination, reason)));
     }
-    let manifests = Manifests::new(settings, store, policy, &mut dice);
-    Ok(Probed { policy, dice, manifests })
+    Ok(claim)
 }
 
 /// Reads the timeline, changes it and stores it under our epoch; `None` when there is none.
@@ -58,12 +83,12 @@ pub(crate) async fn probe(settings: &Settings, store: &Arc<dyn ObjectStore>) -> 
 /// earlier process of our epoch, whose last write was still on its way.
 pub(crate) async fn adopt(
     settings: &Settings,
-    probed: &mut Probed,
+    claim: &mut Claim,
     mut change: impl FnMut(&mut Timeline) -> Result<(), TimelineError>,
 ) -> Result<Option<Timeline>, Stopped> {
     let refused = |error| Stopped::Failed(failure(&error));
-    let mut refusals = Refusals::new(probed.policy, probed.dice.fork());
-    let cell = &mut probed.manifests.timeline;
+    let mut refusals = Refusals::new(claim.policy, claim.dice.fork());
+    let cell = &mut claim.manifests.timeline;
     loop {
         let stored = match cell.read().await {
             Ok(stored) => stored,

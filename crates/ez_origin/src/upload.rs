@@ -45,10 +45,11 @@ impl Uploader {
             epoch: self.epoch,
             conditional: true,
         };
+        let policy = self.policy.for_large_bodies();
         let mut refusals = Refusals::new(self.policy, dice.fork());
         let result = loop {
             let store = self.store.as_ref();
-            let put = put_immutable(store, &object.key, &body, &immutable, &self.policy, &mut dice);
+            let put = put_immutable(store, &object.key, &body, &immutable, &policy, &mut dice);
             match put.await {
                 Ok(_) => break Ok(()),
                 Err(error) => {

@@ -4,6 +4,7 @@
 pub mod child;
 pub mod clock;
 pub mod config;
+pub mod disk;
 pub mod http;
 pub mod latest;
 pub mod metrics;

@@ -27,6 +27,27 @@ fn an_attempt_may_take_two_segments_but_never_less_than_three_seconds() {
     }
 }
 
+/// A link that takes seven seconds for what may take three at first.
+#[tokio::test(start_paused = true)]
+async fn what_is_cut_off_gets_more_time_but_not_without_end() {
+    let policy = Policy::for_segments_of(Duration::from_secs(1)).for_large_bodies();
+    let mut dice = Dice::from_seed(1);
+    let mut attempts = 0;
+    let answer = persist(&policy, &mut dice, "put", "k", || {
+        attempts += 1;
+        async {
+            sleep(Duration::from_secs(7)).await;
+            Ok(())
+        }
+    })
+    .await;
+    assert_eq!((answer.is_ok(), attempts), (true, 3), "after 3 s, 6 s, 12 s");
+    let limits: Vec<_> = (0..6).map(|cut_off| policy.limit(cut_off).as_secs()).collect();
+    assert_eq!(limits, [3, 6, 12, 24, 30, 30]);
+    let small = Policy::for_segments_of(Duration::from_secs(1));
+    assert_eq!(small.limit(u32::MAX), Duration::from_secs(3), "a playlist is small");
+}
+
 #[tokio::test(start_paused = true)]
 async fn passing_failures_are_repeated_and_lasting_ones_are_not() {
     let mut dice = Dice::from_seed(1);
@@ -52,6 +73,7 @@ async fn passing_failures_are_repeated_and_lasting_ones_are_not() {
 async fn an_attempt_is_cut_off_and_the_whole_is_given_up() {
     let policy = Policy {
         attempt_timeout: Duration::from_secs(2),
+        longest_attempt: Duration::from_secs(2),
         give_up_after: Some(Duration::from_secs(20)),
         ..Policy::default()
     };

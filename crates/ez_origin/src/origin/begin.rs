@@ -1,12 +1,14 @@
 //! The beginning: the bucket is taken over, and what an earlier process of this run left is taken up.
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ez_manifest::timeline::Timeline;
 use ez_media::layout::{Objects, OutputLayout};
 use ez_objects::ObjectStore;
-use ez_objects::health::Observed;
+use ez_objects::health::{Health, Observed};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -16,9 +18,28 @@ use crate::input_info::InputInfo;
 use crate::period::{Period, Taken};
 use crate::publisher::{self, Acknowledged};
 use crate::spool::{self, Found, Spool};
-use crate::takeover::{adopt, probe};
+use crate::takeover::{Claim, adopt, probe};
 use crate::upload::Uploader;
 use crate::{Settings, Stopped, bug, expiry, ladder};
+
+/// How often a store that keeps the origin from beginning is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Tells what is wrong with the store as long as nothing else can.
+async fn report_while_it_begins(progress: &watch::Sender<Progress>, health: &Health) -> Infallible {
+    let mut looks = tokio::time::interval(LOOK);
+    loop {
+        looks.tick().await;
+        let trouble = health.trouble().map(|trouble| crate::refusals::trouble(&trouble));
+        let failures = health.failures();
+        progress.send_if_modified(|progress| {
+            let is_new = progress.trouble != trouble;
+            progress.trouble = trouble;
+            progress.store_failures = failures;
+            is_new
+        });
+    }
+}
 
 impl Origin {
     pub(super) async fn begin(
@@ -33,10 +54,28 @@ impl Origin {
         let observed = Observed::new(store);
         let health = observed.health();
         let store: Arc<dyn ObjectStore> = Arc::new(observed);
-        let mut probed = probe(&settings, &store).await?;
+        let watched = report_while_it_begins(&progress, &health);
+        tokio::select! {
+            never = watched => match never {},
+            begun = Self::take_over(settings, folder, store, Arc::clone(&health), progress.clone()) => begun,
+        }
+    }
+
+    async fn take_over(
+        settings: Settings,
+        folder: PathBuf,
+        store: Arc<dyn ObjectStore>,
+        health: Arc<Health>,
+        progress: watch::Sender<Progress>,
+    ) -> Result<Self, Stopped> {
         let epoch = settings.epoch.number();
+        let mut claim = Claim::new(&settings, &store);
+        // A process of this very run that died has probed the store.
+        if claim.published_epoch().await? != Some(epoch) {
+            claim = probe(&settings, &store).await?;
+        }
         // A process that takes over from its predecessor in the same run goes on in its open period.
-        let adopted = adopt(&settings, &mut probed, |timeline| {
+        let adopted = adopt(&settings, &mut claim, |timeline| {
             if timeline.epoch() == epoch {
                 timeline.take_over();
             } else {
@@ -50,7 +89,7 @@ impl Origin {
         });
         let timeline = adopted.await?;
         if let Some(timeline) = &timeline {
-            probed.manifests.store_projections(timeline).await?;
+            claim.manifests.store_projections(timeline).await?;
         }
 
         let layout = OutputLayout::new(&settings.spec);
@@ -60,12 +99,12 @@ impl Origin {
 
         let objects = Objects::of(settings.job);
         let uploader =
-            Uploader { store: Arc::clone(&store), objects, epoch: settings.epoch, policy: probed.policy };
+            Uploader { store: Arc::clone(&store), objects, epoch: settings.epoch, policy: claim.policy };
         let (snapshots, states) = watch::channel(None);
         let (acknowledge, acknowledged) = watch::channel(Acknowledged::default());
         let mut publisher = JoinSet::new();
-        let input_info = InputInfo::new(probed.manifests.input_info(), settings.epoch);
-        publisher.spawn(publisher::publish(probed.manifests, states, acknowledge));
+        let input_info = InputInfo::new(claim.manifests.input_info(), settings.epoch);
+        publisher.spawn(publisher::publish(claim.manifests, states, acknowledge));
         progress.send_modify(|progress| {
             progress.frame_rate =
                 timeline.as_ref().and_then(|timeline| ladder::resolved_frame_rate(timeline, &settings.spec));
@@ -73,14 +112,16 @@ impl Origin {
         });
         let mut origin = Self {
             budget: Budget::of(&settings.spec, settings.spool_bytes),
+            asks_for_room: false,
             store,
             health,
             uploader,
-            dice: probed.dice,
+            dice: claim.dice,
             spool,
             timeline,
             periods: std::collections::VecDeque::new(),
             uploads: JoinSet::new(),
+            under_way: Vec::new(),
             expiry: expiry::Expiry::default(),
             input_info,
             listing: JoinSet::new(),

@@ -63,6 +63,17 @@ fn a_segment_given_up_leaves_a_hole_and_holds_nobody_up() {
 }
 
 #[test]
+fn an_upload_that_does_not_get_through_is_given_up_first() {
+    let mut slots = closed(&[("v", 0), ("v", 10), ("a", 0)]);
+    assert_eq!(slots.next_upload(|name| name == "v").unwrap().1.t, 0);
+    let before = slots.bytes();
+    assert_eq!(slots.give_up_oldest("v").unwrap().t, 0);
+    assert!(slots.bytes() < before, "what is on its way is on the disk still");
+    slots.stored("a", 0);
+    assert_eq!(slots.next().unwrap().keys().collect::<Vec<_>>(), ["a"]);
+}
+
+#[test]
 fn an_unusable_segment_keeps_its_place() {
     let mut slots = closed(&[("v", 0), ("a", 0), ("a", 10)]);
     slots.unusable("v", 10);
@@ -83,6 +94,17 @@ fn what_is_encoded_again_is_taken_back() {
     slots.stored("a", 0);
     assert!(slots.next().is_some());
     assert_eq!(slots.ticks("v"), 10, "what left counts too");
+}
+
+#[test]
+fn what_was_torn_at_the_end_is_encoded_again_in_every_rendition() {
+    let mut slots = closed(&[("v", 0), ("v", 10), ("a", 0)]);
+    slots.unusable("a", 10);
+    assert_eq!(slots.cut_to_complete(), [("v".to_owned(), 10)]);
+    // One in the middle stays a hole: what comes after it is whole.
+    let mut slots = closed(&[("v", 0), ("v", 10), ("a", 10)]);
+    slots.unusable("a", 0);
+    assert_eq!(slots.cut_to_complete(), []);
 }
 
 #[test]
