@@ -15,14 +15,15 @@ mod state;
 mod still;
 mod takeover;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ez_api::internal::{RunDescription, ToTranscoder};
-use ez_contribution::timeline::{Contribution, Still};
+use ez_contribution::timeline::{Contribution, Output, Still};
 use ez_domain::fault::{Failure, Fault};
-use ez_domain::lifecycle::RunOutcome;
-use ez_domain::spec::JobSpec;
+use ez_domain::lifecycle::{RunOutcome, RunState};
+use ez_domain::spec::{JobSpec, RenditionName};
 use ez_domain::units::FrameRate;
 use ez_ingest::{Event as Ingested, SessionId};
 use ez_origin::{Message, Playlists, Stopped};
@@ -68,12 +69,28 @@ struct Active {
     frame_rate: FrameRate,
     /// Whether it has media; only then it is known to the origin.
     has_begun: bool,
-    /// When a file of it was last closed.
-    last_closed: Duration,
+    /// When it began to be waited for, and when a file of each rendition was last closed.
+    began: Duration,
+    last_closed: HashMap<RenditionName, Duration>,
     /// Set when it is being closed.
     next: Option<Next>,
     /// Answers once the origin has all of its files: the length of its media.
     ended: Option<oneshot::Receiver<Duration>>,
+}
+
+impl Active {
+    /// A rendition of which nothing was closed for longer than `patience`.
+    fn silent_for<'spec>(
+        &self,
+        patience: Duration,
+        spec: &'spec JobSpec,
+        now: Duration,
+    ) -> Option<&'spec RenditionName> {
+        spec.rendition_names().find(|name| {
+            let last = self.last_closed.get(name).copied().unwrap_or(self.began);
+            now.saturating_sub(last) > patience
+        })
+    }
 }
 
 /// The run is ending.
@@ -103,11 +120,14 @@ struct Run {
     period: Option<Active>,
     publisher: Option<SessionId>,
     interrupted_at: Option<Duration>,
+    /// Since when media comes in whose frame rate nobody has named, and what came since.
+    unmeasured_since: Option<Duration>,
+    held: Vec<Output>,
     /// When the contribution wanted to be looked after at the latest, as of the last turn of the loop.
     due: Option<Duration>,
     is_filling: bool,
     /// The last thing worth telling the user about the contribution.
-    remark: Option<String>,
+    remark: Option<state::Remark>,
     restarts: Restarts,
     next_local: u32,
     leaving: Option<Leaving>,
@@ -121,6 +141,9 @@ type Over = RunOutcome;
 
 /// Longest time from the connection to the first key frame of an encoder that sends pictures.
 const FIRST_PICTURE: Duration = Duration::from_secs(5);
+
+/// Least time without a segment after which the children count as hung.
+const LEAST_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a run that failed may take to publish what is whole; an outage of the bucket ends it sooner
 /// than that of an ordered end.
@@ -256,14 +279,18 @@ impl Run {
             tracing::info!("the reconnect window is over");
             self.close_period(Next::Wait);
         }
-        let patience = Duration::from_secs(10).max(Duration::from_secs(self.spec.segment_seconds.into()) * 3);
-        let is_hung = self.period.as_ref().is_some_and(|active| {
-            active.next.is_none() && active.has_begun && now.saturating_sub(active.last_closed) > patience
-        });
-        if is_hung {
-            self.replace_period(format!("no segment for {} s", patience.as_secs())).await;
+        let patience = self.patience();
+        let hung = self.period.as_ref().filter(|active| active.next.is_none() && active.has_begun);
+        let hung = hung.and_then(|active| active.silent_for(patience, &self.spec, now));
+        if let Some(rendition) = hung {
+            self.replace_period(format!("no segment of {rendition} for {} s", patience.as_secs())).await;
         }
         None
+    }
+
+    /// How long the children may give nothing before they count as hung.
+    fn patience(&self) -> Duration {
+        LEAST_PATIENCE.max(Duration::from_secs(self.spec.segment_seconds.into()) * 3)
     }
 
     /// Tells the worker when something changed.
@@ -284,10 +311,17 @@ impl Run {
                 .period
                 .as_ref()
                 .is_some_and(|active| progress.newest_period == active.period.local),
-            remark: self.remark.as_deref(),
+            has_shown: progress.committed > 0,
+            remark: self.remark.as_ref(),
             trouble: progress.trouble.clone(),
         };
         let state = view.state();
+        // What broke is mended: whatever comes next has another cause.
+        if matches!(state, RunState::Streaming { .. })
+            && self.remark.as_ref().is_some_and(|remark| remark.fault == Fault::Worker)
+        {
+            self.remark = None;
+        }
         let now = self.clock.now();
         let figures = self.contribution.as_ref().map(|contribution| contribution.figures(now));
         let statistics = self.meter.statistics(figures.as_ref(), &progress);

@@ -5,6 +5,8 @@
 
 #[path = "run/crash.rs"]
 mod crash;
+#[path = "run/forms.rs"]
+mod forms;
 #[path = "run/harness.rs"]
 mod harness;
 #[path = "run/live.rs"]

@@ -165,7 +165,7 @@ impl Contribution {
     /// The owner was held up until `now` and did not listen: what came meanwhile is still to be pushed, so
     /// it is no silence of the publisher yet. To be called before that push or tick.
     pub fn listen_again(&mut self, now: Duration) {
-        let heard = nanos(now) + GRACE - nanos(self.settings.stall_after) / 2;
+        let heard = nanos(now) + GRACE - self.stall() / 2;
         self.video.heard = self.video.heard.max(heard);
         self.audio.heard = self.audio.heard.max(heard);
     }

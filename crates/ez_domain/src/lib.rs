@@ -7,6 +7,7 @@
 //! in a table and usable from each binary.
 
 pub mod content_key;
+pub mod cut_grid;
 pub mod fault;
 pub mod id;
 pub mod job;

@@ -132,12 +132,15 @@ pub enum RunState {
         #[serde(default)]
         trouble: Option<Failure>,
     },
-    /// The publisher is away.
+    /// Nothing new of the publisher is shown for the time being; the channel goes on.
     Interrupted {
         /// Where publishers reach it.
         ingest: Ingest,
         /// Why, in words for people.
         reason: String,
+        /// Who has to act, when somebody has to.
+        #[serde(default)]
+        fault: Option<Fault>,
     },
     /// Uploads are being drained and the playlists ended.
     Stopping,

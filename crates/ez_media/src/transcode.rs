@@ -16,13 +16,13 @@ mod audio;
 mod graph;
 mod video;
 
+use ez_domain::cut_grid::CutGrid;
 use ez_domain::spec::{JobSpec, VideoRendition};
 use ez_domain::units::FrameRate;
 
 pub(crate) use video::{svt_av1_preset, x26x_preset};
 
 use crate::argv::Argv;
-use crate::cut::CutGrid;
 use crate::feed::{Feed, Transport, feeds};
 
 /// Everything the command line depends on.

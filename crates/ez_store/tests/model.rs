@@ -50,7 +50,11 @@ fn state() -> impl Strategy<Value = RunState> {
         Just(RunState::Starting),
         Just(RunState::Listening { ingest: ingest(), reason: "waits".into(), fault: None }),
         Just(RunState::Streaming { ingest: ingest(), trouble: None }),
-        Just(RunState::Interrupted { ingest: ingest(), reason: "gone".into() }),
+        Just(RunState::Interrupted {
+            ingest: ingest(),
+            reason: "gone".into(),
+            fault: Some(Fault::Contribution)
+        }),
         Just(exited(RunOutcome::Stopped)),
         Just(exited(RunOutcome::Failed { failure: failure(true) })),
         Just(exited(RunOutcome::Failed { failure: failure(false) })),

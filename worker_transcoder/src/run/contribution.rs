@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use ez_contribution::flv;
 use ez_contribution::timeline::{Contribution, Event as Heard, FrameDuration, Output, Settings, Still};
+use ez_domain::cut_grid::CutGrid;
+use ez_domain::spec::rules;
 use ez_domain::units::FrameRate;
 use ez_ingest::{EndReason, Event as Ingested};
 use ez_service::latest::Latest as _;
 
+use super::state::Remark;
 use super::{Next, Over, Run, state, still};
 
 /// How long ffmpeg may refuse media before it counts as hung.
@@ -15,8 +18,12 @@ pub(super) const ENCODER_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a gap waits for its still before it shows the last key frame; the segment in hand is late by
 /// as much.
 const STILL_PATIENCE: Duration = Duration::from_millis(250);
+/// The longest distance of key frames of a contribution that is replayed whole.
+const LONGEST_GOP: Duration = Duration::from_secs(10);
 /// A loop that comes back so much later than it should was held up.
 const HELD_UP: Duration = Duration::from_millis(100);
+/// How long the pictures of an encoder that names no frame rate are looked at before they are encoded.
+const MEASURED: Duration = Duration::from_millis(500);
 /// Output frame rate when neither the request nor the contribution names one.
 const FALLBACK_RATE: (u32, u32) = (30, 1);
 
@@ -33,9 +40,8 @@ impl Run {
                 self.interrupted_at = None;
                 self.remark = None;
                 self.meter.publisher_started(now);
-                let duration = self.frame_duration();
-                let contribution =
-                    self.contribution.get_or_insert_with(|| Contribution::new(settings(duration)));
+                let settings = self.contribution_settings();
+                let contribution = self.contribution.get_or_insert_with(|| Contribution::new(settings));
                 let output = contribution.publisher_started(now);
                 self.put_out(output).await
             }
@@ -43,11 +49,8 @@ impl Run {
                 if self.publisher != Some(session) {
                     return None;
                 }
-                if tag.kind != flv::Kind::Script
-                    && self.period.is_none()
-                    && let Err(failure) = self.open_period(Duration::ZERO).await
-                {
-                    self.give_up(failure).await;
+                let is_media = tag.kind != flv::Kind::Script;
+                if is_media && self.period.is_none() && !self.opens_period(now).await {
                     return None;
                 }
                 let contribution = self.contribution.as_mut()?;
@@ -67,11 +70,32 @@ impl Run {
         }
     }
 
+    /// Opens a period for media that comes in, as soon as its frame rate is known: from the encoder's words or,
+    /// without any, from its first pictures, which are held back meanwhile. Answers whether the run goes on.
+    async fn opens_period(&mut self, now: Duration) -> bool {
+        let since = *self.unmeasured_since.get_or_insert(now);
+        if !self.knows_frame_rate() && now.saturating_sub(since) < MEASURED {
+            return true;
+        }
+        self.unmeasured_since = None;
+        if let Err(failure) = self.open_period(Duration::ZERO).await {
+            self.give_up(failure).await;
+            return false;
+        }
+        for output in std::mem::take(&mut self.held) {
+            // Only a period that was open already can be at its end by now.
+            let _over = self.put_out(output).await;
+        }
+        true
+    }
+
     pub(super) async fn on_publisher_gone(&mut self, reason: &EndReason, now: Duration) -> Option<Over> {
         tracing::info!(?reason, "the publisher is gone");
         self.publisher = None;
+        self.unmeasured_since = None;
+        self.held.clear();
         self.meter.publisher_ended(now);
-        self.remark = Some(state::gone(reason));
+        self.remark = Some(Remark::contribution(state::gone(reason)));
         let output = self.contribution.as_mut()?.publisher_ended(now);
         let had_media = self.period.as_ref().is_some_and(|active| active.has_begun);
         if had_media && self.spec.reconnect_seconds > 0 {
@@ -84,12 +108,16 @@ impl Run {
 
     /// Writes tags to ffmpeg and does what the contribution asks for.
     pub(super) async fn put_out(&mut self, output: Output) -> Option<Over> {
+        if self.unmeasured_since.is_some() && self.publisher.is_some() {
+            self.held.push(output);
+            return None;
+        }
         for event in &output.events {
             match event {
                 Heard::Anchored(anchored) => self.on_anchored(anchored.begins).await,
                 Heard::Unsupported(why) => {
                     tracing::warn!(%why, "the contribution cannot be taken");
-                    self.remark = Some(why.to_string());
+                    self.remark = Some(Remark::contribution(why.to_string()));
                 }
                 Heard::NeedsNewPeriod { from, to } => {
                     tracing::info!(%from, %to, "the publisher's codec changed: a new period begins");
@@ -164,28 +192,60 @@ impl Run {
             .iter()
             .filter_map(|rendition| rendition.frame_rate)
             .max_by(|left, right| left.as_f64().total_cmp(&right.as_f64()));
-        let announced = || {
-            let figures = self.contribution.as_ref()?.figures(self.clock.now());
-            let announced = figures.metadata.and_then(|metadata| metadata.frame_rate);
-            FrameRate::snapped(announced.or(figures.frames_per_second)?)
+        // One that shares no grid with the fixed ones would be cut apart from them.
+        let fits = |rate: &FrameRate| {
+            let fixed = self.spec.video.iter().filter_map(|rendition| rendition.frame_rate);
+            CutGrid::of(fixed.chain([*rate])).is_some_and(CutGrid::is_common)
         };
+        let own = || self.announced_rate().or_else(|| self.measured_rate()).filter(fits);
         let fallback = FrameRate::new(FALLBACK_RATE.0, FALLBACK_RATE.1);
-        let chosen =
-            if fixed { highest } else { self.progress.latest().frame_rate.or_else(announced).or(highest) };
+        let chosen = if fixed { highest } else { self.progress.latest().frame_rate.or_else(own).or(highest) };
         chosen.or(fallback).unwrap_or_else(|| unreachable!("the fallback rate has no zero"))
     }
 
-    pub(super) fn frame_duration(&self) -> FrameDuration {
-        duration_of(self.frame_rate())
+    /// The rate that the encoder names. Some name their clock (1000), others none.
+    fn announced_rate(&self) -> Option<FrameRate> {
+        let figures = self.contribution.as_ref()?.figures(self.clock.now());
+        usable(figures.metadata.and_then(|metadata| metadata.frame_rate)?)
     }
+
+    /// The rate of the pictures that came so far.
+    fn measured_rate(&self) -> Option<FrameRate> {
+        usable(self.contribution.as_ref()?.figures(self.clock.now()).frames_per_second?)
+    }
+
+    /// Whether the rate of a period can be told before any of its pictures came.
+    fn knows_frame_rate(&self) -> bool {
+        self.spec.video.iter().all(|rendition| rendition.frame_rate.is_some())
+            || self.progress.latest().frame_rate.is_some()
+            || self.announced_rate().is_some()
+    }
+
+    pub(super) fn contribution_settings(&self) -> Settings {
+        let settings = Settings::new(duration_of(self.frame_rate()));
+        // When children hang, nothing since the last segment that they closed is published.
+        let segment = Duration::from_secs(self.spec.segment_seconds.into());
+        let needed = self.patience() + segment * 2 + LONGEST_GOP;
+        let replay_window = settings.replay_window.max(needed);
+        let share = replay_window.as_secs_f64() / settings.replay_window.as_secs_f64();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "up to some hundred MiB"
+        )]
+        let replay_bytes = (settings.replay_bytes as f64 * share) as usize;
+        Settings { still_patience: STILL_PATIENCE, replay_window, replay_bytes, ..settings }
+    }
+}
+
+fn usable(rate: f64) -> Option<FrameRate> {
+    let rate = Some(rate).filter(|rate| (rules::MIN_FRAME_RATE..=rules::MAX_FRAME_RATE).contains(rate))?;
+    FrameRate::snapped(rate)
 }
 
 pub(super) fn duration_of(rate: FrameRate) -> FrameDuration {
     FrameDuration::from_rate(rate.numerator(), rate.denominator())
         .or_else(|| FrameDuration::from_rate(FALLBACK_RATE.0, FALLBACK_RATE.1))
         .unwrap_or_else(|| unreachable!("the fallback rate is between 1 and 240"))
-}
-
-pub(super) fn settings(frame_duration: FrameDuration) -> Settings {
-    Settings { still_patience: STILL_PATIENCE, ..Settings::new(frame_duration) }
 }

@@ -1,5 +1,6 @@
 //! The periods of a run: one after the other, each whole on disk before the next one begins.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,8 @@ use ez_domain::fault::{Failure, Fault};
 use ez_origin::{FileKind, Message, Tail};
 use tokio::sync::oneshot;
 
-use super::contribution::{ENCODER_PATIENCE, duration_of, settings};
+use super::contribution::{ENCODER_PATIENCE, duration_of};
+use super::state::Remark;
 use super::{Active, Next, Over, Run};
 use crate::period::{self, Broken, Event as Happened, Period};
 
@@ -29,7 +31,7 @@ impl Run {
             return;
         }
         active.has_begun = true;
-        active.last_closed = self.clock.now();
+        active.began = self.clock.now();
         let message = Message::PeriodBegan {
             local: active.period.local,
             work_folder: active.period.folder.clone(),
@@ -61,9 +63,15 @@ impl Run {
         if let Some(contribution) = self.contribution.as_mut() {
             contribution.set_frame_duration(duration_of(frame_rate));
         }
-        let last_closed = self.clock.now();
-        self.period =
-            Some(Active { period, frame_rate, has_begun: false, last_closed, next: None, ended: None });
+        self.period = Some(Active {
+            period,
+            frame_rate,
+            has_begun: false,
+            began: self.clock.now(),
+            last_closed: HashMap::new(),
+            next: None,
+            ended: None,
+        });
         Ok(())
     }
 
@@ -94,7 +102,7 @@ impl Run {
             self.give_up(Failure::retryable(Fault::Worker, reason)).await;
             return;
         }
-        self.remark = Some(why);
+        self.remark = Some(Remark::worker(why));
         if let Some(active) = self.period.as_mut() {
             active.next = Some(active.next.unwrap_or(Next::Replay));
             active.period.kill();
@@ -106,7 +114,7 @@ impl Run {
         match event {
             Happened::Closed(file) => {
                 if let Some(active) = self.period.as_mut().filter(|_| is_present) {
-                    active.last_closed = self.clock.now();
+                    active.last_closed.insert(file.rendition.clone(), self.clock.now());
                 }
                 if matches!(file.kind, FileKind::Segment { .. }) {
                     self.restarts.segment();
@@ -143,7 +151,7 @@ impl Run {
             self.replace_period(why).await;
         } else if let Some(Broken { why, .. }) = failure {
             tracing::warn!(why, "a period did not end well");
-            self.remark = Some(why);
+            self.remark = Some(Remark::worker(why));
         }
         let Some(active) = self.period.as_mut() else { return };
         let (length, ended) = oneshot::channel();
@@ -175,7 +183,7 @@ impl Run {
                 self.is_filling = false;
                 if self.publisher.is_some() {
                     // It came back while the period was being closed.
-                    let mut contribution = Contribution::new(settings(self.frame_duration()));
+                    let mut contribution = Contribution::new(self.contribution_settings());
                     drop(contribution.publisher_started(self.clock.now()));
                     self.contribution = Some(contribution);
                 }

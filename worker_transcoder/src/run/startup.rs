@@ -99,6 +99,8 @@ pub async fn run(description: RunDescription, shutdown: CancellationToken) -> Re
         interrupted_at: None,
         due: None,
         is_filling: false,
+        unmeasured_since: None,
+        held: Vec::new(),
         remark: None,
         restarts,
         next_local: 1,

@@ -11,8 +11,8 @@ use ez_domain::lifecycle::RunOutcome;
 use ez_origin::LastMedia;
 use ez_service::latest::LatestSeen as _;
 
-use super::contribution::settings;
 use super::periods::period_folder;
+use super::state::Remark;
 use super::{Over, Run, still};
 
 const REMARK: &str = "the transcoder was restarted: waiting for the publisher";
@@ -61,11 +61,11 @@ impl Run {
         }
         tracing::info!("the channel goes on with its last picture until the publisher is back");
         let now = self.clock.now();
-        self.contribution = Some(Contribution::new(settings(self.frame_duration())));
+        self.contribution = Some(Contribution::new(self.contribution_settings()));
         if let Err(failure) = self.open_period(Duration::ZERO).await {
             return Some(RunOutcome::Failed { failure });
         }
-        self.remark = Some(REMARK.to_owned());
+        self.remark = Some(Remark::worker(REMARK));
         self.interrupted_at = Some(now);
         let output = self.contribution.as_mut()?.begin_with_still(still, now);
         self.put_out(output).await

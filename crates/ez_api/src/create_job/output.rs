@@ -1,5 +1,6 @@
 //! Reads `Output`: delivery, timing, origin and the lists of renditions.
 
+use ez_domain::cut_grid::CutGrid;
 use ez_domain::spec::{AudioRendition, BucketName, Delivery, JobSpec, VideoRendition, rules};
 
 use super::field::Field;
@@ -140,11 +141,16 @@ fn read_renditions(output: &Object<'_>, findings: &mut Findings) -> Renditions {
             let detail =
                 "there is nothing to put out; give at least one rendition in Video_outputs or Audio_outputs";
             findings.fault(output.pointer(), detail);
+        } else if video.is_empty() {
+            let detail = "no video rendition: the channel is sound alone, but the encoder must send pictures too, or it \
+                          does not go on air";
+            findings.warn(video_field.pointer(), detail);
         } else if audio.is_empty() {
             let detail = "no audio rendition: the channel will be silent; give one in Audio_outputs if the feed has sound";
             findings.warn(audio_field.pointer(), detail);
         }
         warn_of_twins(&video_field, video, findings);
+        warn_of_rates(&video_field, video, findings);
     }
     (video, audio)
 }
@@ -184,6 +190,25 @@ fn warn_of_twins(field: &Field<'_>, video: &[VideoRendition], findings: &mut Fin
                  remove one or change it"
             );
             findings.warn(&pointer_below(field.pointer(), &index.to_string()), detail);
+        }
+    }
+}
+
+/// Renditions that follow the contribution are left out: their rate is not known yet.
+fn warn_of_rates(field: &Field<'_>, video: &[VideoRendition], findings: &mut Findings) {
+    let mut rates = Vec::new();
+    for (index, rendition) in video.iter().enumerate() {
+        let Some(rate) = rendition.frame_rate else { continue };
+        rates.push(rate);
+        if CutGrid::of(rates.iter().copied()).is_some_and(|grid| !grid.is_common()) {
+            let detail = "this frame rate and those before have no common grid: segments of the renditions begin up to a \
+                          frame apart, and a player that switches may show one twice; give rates of one family (30 and \
+                          60, 29.97 and 59.94)";
+            findings.warn(
+                &pointer_below(&pointer_below(field.pointer(), &index.to_string()), "Framerate"),
+                detail,
+            );
+            return;
         }
     }
 }

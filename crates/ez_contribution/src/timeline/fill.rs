@@ -3,9 +3,11 @@
 //! Slower repeats would be cheaper but late: constant-frame-rate encoding duplicates a picture only
 //! when the next one arrives. All due slots are written at once; ffmpeg swallows the burst.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
-use super::settings::MAX_SLOTS;
+use super::settings::{MAX_SLOTS, MAX_STALL_SECONDS, STALLED_FRAMES};
 use super::time::{MS, Nanos, nanos};
 use super::tracks::{STEREO, Slots, audio_frames, stereo_header};
 use super::{Contribution, Event, Phase};
@@ -48,8 +50,17 @@ impl Contribution {
         }
     }
 
+    /// Silence after which both tracks are filled. Of an encoder that sends a picture every half second, half
+    /// a second without one tells nothing.
+    pub(super) fn stall(&self) -> Nanos {
+        let announced = || self.meter.metadata.and_then(|metadata| metadata.frame_rate);
+        let frame = self.meter.frames_per_second().or_else(announced).map_or(0.0, f64::recip);
+        let slow = nanos(Duration::from_secs_f64((frame * STALLED_FRAMES).min(MAX_STALL_SECONDS)));
+        slow.max(nanos(self.settings.stall_after))
+    }
+
     fn watch_tracks(&mut self) {
-        let stall = nanos(self.settings.stall_after);
+        let stall = self.stall();
         let lone = nanos(self.settings.lone_stall_after).max(stall);
         let video = self.now - self.video.heard;
         let audio = self.now - self.audio.heard;
@@ -98,7 +109,7 @@ impl Contribution {
     /// Repeats the filler until the picture at (`dts`, `pts`) follows without a hole.
     pub(super) fn top_up_video(&mut self, dts: Nanos, pts: Nanos) {
         let frame = self.settings.frame_duration.times(1);
-        let is_long = self.video.last.is_some_and(|(_, last)| pts - last > nanos(self.settings.stall_after));
+        let is_long = self.video.last.is_some_and(|(_, last)| pts - last > self.stall());
         if self.settings.fill_gaps && (self.video.filling.is_some() || is_long) {
             self.picture_slots(|slot_dts, slot_pts, _| slot_dts < dts && slot_pts + frame / 2 < pts);
         }

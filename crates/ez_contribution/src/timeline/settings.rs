@@ -24,6 +24,10 @@ pub(crate) const GRACE: Nanos = 100 * MS;
 pub(crate) const MAX_REJECTIONS: u32 = 3;
 /// Filler tags of one track per call: a clock that leaps (suspended machine) must not eat the memory.
 pub(crate) const MAX_SLOTS: u32 = 3000;
+/// Frames of the contribution that have to be missing before it counts as stalled; of slow ones only.
+pub(crate) const STALLED_FRAMES: f64 = 2.5;
+/// Whatever its rate, a contribution that is silent for this long is.
+pub(crate) const MAX_STALL_SECONDS: f64 = 3.0;
 /// Audio frames in a row that do not fit before audio gets an offset of its own.
 pub(crate) const MAX_MISFITS: u32 = 100;
 
@@ -67,8 +71,8 @@ pub struct Settings {
     /// Whether gaps are filled. If not, the gap stays until the publisher is back, and constant-frame-rate
     /// encoding fills it in one burst then. A contribution without audio gets silence either way.
     pub fill_gaps: bool,
-    /// Silence on an open connection after which both tracks are filled. Sensible: 250 ms to 1 s; the
-    /// segment in hand is late by as much.
+    /// Silence on an open connection after which both tracks are filled; longer where the contribution's own
+    /// pictures are further apart. Sensible: 250 ms to 1 s; the segment in hand is late by as much.
     pub stall_after: Duration,
     /// The same for one track while the other still runs.
     pub lone_stall_after: Duration,

@@ -38,7 +38,7 @@ impl Contribution {
     }
 
     fn stalls_due(&self, due: &mut Vec<Nanos>) {
-        let stall = nanos(self.settings.stall_after);
+        let stall = self.stall();
         let lone = nanos(self.settings.lone_stall_after).max(stall);
         let has_audio = self.publisher.audio.is_some();
         if has_audio && !self.audio.has_joined && self.audio.filling.is_none() {

@@ -119,7 +119,14 @@ fn events() -> Vec<(&'static str, Event)> {
             reported(RunState::Listening { ingest: ingest(), reason: "waits".into(), fault: None }),
         ),
         ("reported streaming", reported(RunState::Streaming { ingest: ingest(), trouble: None })),
-        ("reported interrupted", reported(RunState::Interrupted { ingest: ingest(), reason: "gone".into() })),
+        (
+            "reported interrupted",
+            reported(RunState::Interrupted {
+                ingest: ingest(),
+                reason: "gone".into(),
+                fault: Some(Fault::Contribution),
+            }),
+        ),
         ("reported stopping", reported(RunState::Stopping)),
         ("exited: stopped", exited(RunOutcome::Stopped)),
         ("exited: left", exited(RunOutcome::Left)),
@@ -221,6 +228,29 @@ fn a_run_that_worked_resets_the_budget() {
 }
 
 #[test]
+fn a_gap_that_goes_on_for_another_reason_says_so() {
+    let report = |job: &Job, reason: &str, fault| {
+        let state = RunState::Interrupted { ingest: ingest(), reason: reason.into(), fault: Some(fault) };
+        step(job, &Event::Reported { epoch: Epoch::new(3), state }, NOW)
+    };
+    let job = in_phase(PhaseName::Interrupted);
+    let Outcome::Moved(silent, _) = report(&job, "no picture comes", Fault::Contribution) else {
+        panic!("the first reason is noted");
+    };
+    assert_eq!(report(&silent, "no picture comes", Fault::Contribution), Outcome::Unchanged);
+    let Outcome::Moved(gone, _) = report(&silent, "the publisher fell silent", Fault::Contribution) else {
+        panic!("another reason is noted");
+    };
+    assert_eq!(gone.reason(), "the publisher fell silent");
+    let Phase::Interrupted { since, .. } = gone.phase else { panic!("{:?}", gone.phase) };
+    assert_eq!(since, Timestamp::from_millis(500), "the gap is as old as before");
+    let Outcome::Moved(broken, _) = report(&gone, "ffmpeg ended", Fault::Worker) else {
+        panic!("another fault is noted");
+    };
+    assert_eq!(broken.history.last().and_then(|transition| transition.fault), Some(Fault::Worker));
+}
+
+#[test]
 fn a_resume_while_stopping_starts_one_new_run_after_the_old_one_ended() {
     let stopping = in_phase(PhaseName::Stopping);
     let Outcome::Moved(resumed, _) = step(&stopping, &Event::StartRequested, NOW) else {
@@ -287,7 +317,11 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(RunState::Starting),
         Just(RunState::Listening { ingest: ingest(), reason: "waits".into(), fault: None }),
         Just(RunState::Streaming { ingest: ingest(), trouble: None }),
-        Just(RunState::Interrupted { ingest: ingest(), reason: "gone".into() }),
+        Just(RunState::Interrupted {
+            ingest: ingest(),
+            reason: "gone".into(),
+            fault: Some(Fault::Contribution)
+        }),
         Just(RunState::Stopping),
         (0..6_u64, any::<bool>()).prop_map(|(committed_segments, retryable)| RunState::Exited {
             outcome: RunOutcome::Failed {

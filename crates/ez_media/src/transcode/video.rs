@@ -9,6 +9,7 @@ use ez_domain::units::FrameRate;
 
 use super::Plan;
 use crate::argv::Argv;
+use crate::cut::key_frame_expression;
 use crate::feed::Feed;
 
 pub(super) fn options(argv: &mut Argv, plan: &Plan<'_>, feed: &Feed<'_>) {
@@ -19,7 +20,7 @@ pub(super) fn options(argv: &mut Argv, plan: &Plan<'_>, feed: &Feed<'_>) {
     // segment has its exact length. Without it ffmpeg guesses 29.91 from FLV's milliseconds.
     argv.option("-fps_mode:v", "cfr");
     // Key frames by output time, the same expression for every rendition of every feed.
-    argv.option("-force_key_frames:v", grid.key_frame_expression(plan.spec.gop_seconds));
+    argv.option("-force_key_frames:v", key_frame_expression(grid, plan.spec.gop_seconds));
     for (stream, (_, rendition)) in feed.video.iter().enumerate() {
         let rate = plan.rate_of(rendition);
         argv.option(format!("-r:v:{stream}"), rate);

@@ -28,6 +28,15 @@ pub enum Repeat {
     Forever,
 }
 
+/// What an encoder says of its media before it sends any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Introduction {
+    /// `onMetaData`, as most encoders do.
+    MetaData,
+    /// Nothing.
+    None,
+}
+
 /// A running publisher. Killed when dropped.
 #[derive(Debug)]
 pub struct Publisher {
@@ -40,14 +49,23 @@ pub struct Publisher {
 impl Publisher {
     /// Starts to push an FLV file to an `rtmp://` address. It does not wait for the connection.
     pub fn start(flv: &Path, url: &str, repeat: Repeat) -> Result<Self> {
+        Self::introduced(flv, url, repeat, Introduction::MetaData)
+    }
+
+    /// As [`Publisher::start`], with or without a word on what is to come.
+    pub fn introduced(flv: &Path, url: &str, repeat: Repeat, introduction: Introduction) -> Result<Self> {
         let log = NamedTempFile::new().context("make a log for the publisher")?;
+        let flags = match introduction {
+            Introduction::MetaData => "no_duration_filesize",
+            Introduction::None => "no_duration_filesize+no_metadata",
+        };
         let loops = if repeat == Repeat::Forever { "-1" } else { "0" };
         let child = Tool::Ffmpeg
             .command()?
             .args(["-nostdin", "-hide_banner", "-nostats", "-v", "info", "-readrate", "1"])
             .args(["-readrate_initial_burst", INITIAL_BURST_SECONDS, "-stream_loop", loops, "-i"])
             .arg(flv)
-            .args(["-map", "0", "-c", "copy", "-flvflags", "no_duration_filesize", "-f", "flv", url])
+            .args(["-map", "0", "-c", "copy", "-flvflags", flags, "-f", "flv", url])
             .stdout(Stdio::null())
             .stderr(log.reopen().context("open the log of the publisher")?)
             .spawn()

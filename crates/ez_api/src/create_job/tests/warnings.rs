@@ -22,6 +22,7 @@ fn each_unwise_setting_is_told_with_its_reason() {
         (format!("{video}/Threads"), json!(1), "one core only"),
         ("/Output/Audio_outputs/0/Bitrate".to_owned(), json!("257k"), "257k is more than 256k"),
         ("/Output/Audio_outputs".to_owned(), json!([]), "no audio rendition"),
+        ("/Output/Video_outputs".to_owned(), json!([]), "the encoder must send pictures too"),
         ("/Output/Time_shift_buffer_depth".to_owned(), json!(11), "fewer than 3 segments of 4 s"),
         ("/Input".to_owned(), json!({"Url": "rtmp://x"}), "Input is ignored"),
     ];
@@ -45,7 +46,6 @@ fn the_last_wise_values_are_not_warned_of() {
         ("/Output/Audio_outputs/0/Bitrate", json!("256k")),
         ("/Output/Time_shift_buffer_depth", json!(12)),
         ("/Output/Time_shift_buffer_depth", json!(0)),
-        ("/Output/Video_outputs", json!([])),
     ] {
         assert_eq!(parsed(&with(pointer, value.clone())).warnings, [], "{pointer} = {value}");
     }
@@ -60,4 +60,21 @@ fn renditions_that_differ_in_name_only_are_pointed_out() {
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert_eq!(warnings[0].pointer, "/Output/Video_outputs/2");
     assert!(warnings[0].detail.contains("those of rendition 0"), "{warnings:?}");
+}
+
+#[test]
+fn frame_rates_without_a_common_grid_are_pointed_out_once() {
+    let rendition = |height: u32, rate: Value| json!({"Label": format!("v{height}"), "Codec": "h264", "Width": 640, "Height": height, "Bitrate": "500k", "Framerate": rate});
+    let warnings = |rates: &[Value]| {
+        let renditions = (360..).step_by(2).zip(rates).map(|(height, rate)| rendition(height, rate.clone()));
+        parsed(&with("/Output/Video_outputs", renditions.collect())).warnings
+    };
+    for rates in [json!([30, 60]), json!([24, 25]), json!([29.97, 59.94]), json!([25, 0, 50]), json!([0, 0])]
+    {
+        assert_eq!(warnings(rates.as_array().unwrap()), [], "{rates}");
+    }
+    let found = warnings(&[json!(30), json!(0), json!(29.97), json!(59.94)]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].pointer, "/Output/Video_outputs/2/Framerate");
+    assert!(found[0].detail.contains("no common grid"), "{found:?}");
 }

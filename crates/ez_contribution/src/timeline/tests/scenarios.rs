@@ -497,6 +497,25 @@ fn slow_clock_is_followed() {
     assert!(largest_hole(&rig.frames(false), 0) <= 25);
 }
 
+/// Half a second without a picture is silence of most encoders, and nothing of one that sends two a second.
+#[test]
+fn slow_pictures_are_no_stall() {
+    for rate in [1, 2] {
+        let slow = Encoder { rate, gop: 4, composition: 0, audio: None, ..Encoder::A };
+        let mut rig = Rig::new(settings(30));
+        rig.start(0);
+        rig.feed(&slow, 0, 0, 8000);
+        rig.events.clear();
+        let before = rig.contribution.figures(rig.now).dropped_tags;
+        rig.feed(&slow, 0, 8000, 20_000);
+        assert!(!rig.events.contains(&Event::FillingBegan), "{rate} a second: {:?}", rig.events);
+        assert_eq!(rig.contribution.figures(rig.now).dropped_tags, before, "{rate} a second");
+        // It is silent in the end all the same.
+        rig.until(ms(24_000));
+        assert!(rig.events.contains(&Event::FillingBegan), "{rate} a second");
+    }
+}
+
 #[test]
 fn figures_tell_what_comes_in() {
     let mut rig = Rig::new(settings(30));

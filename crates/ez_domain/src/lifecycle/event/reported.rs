@@ -22,7 +22,9 @@ pub(crate) fn apply(job: &Job, epoch: Epoch, state: &RunState, now: Timestamp) -
             on_listening(job, run, ingest, (reason, *fault), now)
         }
         RunState::Streaming { ingest, trouble } => on_streaming(job, run, ingest, trouble.as_ref(), now),
-        RunState::Interrupted { ingest, reason } => on_interrupted(job, run, ingest, reason, now),
+        RunState::Interrupted { ingest, reason, fault } => {
+            on_interrupted(job, run, ingest, (reason, *fault), now)
+        }
         RunState::Exited { outcome, committed_segments } => {
             run_ended::apply(job, run, outcome, *committed_segments, now)
         }
@@ -93,12 +95,22 @@ fn on_streaming(job: &Job, run: &Run, ingest: &Ingest, trouble: Option<&Failure>
     }
 }
 
-fn on_interrupted(job: &Job, run: &Run, ingest: &Ingest, reason: &str, now: Timestamp) -> Outcome {
+fn on_interrupted(
+    job: &Job,
+    run: &Run,
+    ingest: &Ingest,
+    (reason, fault): (&str, Option<Fault>),
+    now: Timestamp,
+) -> Outcome {
     match &job.phase {
-        Phase::Interrupted { .. } | Phase::Stopping { .. } => Outcome::Unchanged,
+        Phase::Stopping { .. } => Outcome::Unchanged,
+        Phase::Interrupted { .. } if job.reason() == reason => Outcome::Unchanged,
+        Phase::Interrupted { since, .. } => {
+            let interrupted = Phase::Interrupted { run: with_ingest(run, ingest), since: *since };
+            moved(enter_because(job, interrupted, reason, fault, now), Vec::new())
+        }
         Phase::Assigned { .. } | Phase::Listening { .. } | Phase::Streaming { .. } => {
             let interrupted = Phase::Interrupted { run: with_ingest(run, ingest), since: now };
-            let fault = Some(Fault::Contribution);
             moved(enter_because(job, interrupted, reason, fault, now), Vec::new())
         }
         Phase::Pending { .. }
