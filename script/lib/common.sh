@@ -7,7 +7,7 @@ target=${CARGO_TARGET_DIR:-$root/target}
 case $target in /*) ;; *) target=$root/$target ;; esac
 readonly root tools target
 # MiB that target/ comes to: the programs alone, and everything that the tests and the lints build.
-readonly disk_of_build=3072 disk_of_tests=12288
+readonly disk_of_build=2048 disk_of_tests=6144
 
 # One line that says what went wrong and what to do.
 fail() {
@@ -68,7 +68,10 @@ apt_install() {
 # The package of redis-server starts a service of its own. If it came with us, that one is kept
 # from starting and stays off: what runs is the private server of each data folder.
 install_redis() {
-    have redis-server && return 0
+    if have redis-server; then
+        need_redis_version
+        return 0
+    fi
     local policy=/usr/sbin/policy-rc.d ours=
     if [ -d /usr/sbin ] && [ ! -e "$policy" ] && { [ "$(id -u)" -eq 0 ] || have sudo; }; then
         printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null && as_root chmod 755 "$policy" && ours=yes
@@ -85,11 +88,20 @@ install_redis() {
         as_root systemctl disable --now redis-server >/dev/null 2>&1 || true
     fi
     hash -r
+    need_redis_version
+}
+
+# Deliveries that their taker let lie are claimed by XAUTOCLAIM.
+need_redis_version() {
+    local version
+    version=$(redis-server --version | sed -n 's/.* v=\([0-9.]*\).*/\1/p')
+    [ -z "$version" ] || [ "$(printf '%s\n6.2.0\n' "$version" | sort -V | head -n 1)" = 6.2.0 ] ||
+        fail "redis-server $version is too old: install 6.2 or newer, as Debian 12 and Ubuntu 24.04 have it"
 }
 
 # Rust itself, and what linking needs.
 need_build_tools() {
-    [ "$(uname -s)" = Linux ] || fail "this needs Linux (Debian 12, Ubuntu 22.04 or newer); here is $(uname -s)"
+    [ "$(uname -s)" = Linux ] || fail "this needs Linux (Debian 12, Ubuntu 24.04 or newer); here is $(uname -s)"
     have cargo || fail "cargo is missing: install Rust 1.95 or newer with rustup (https://rustup.rs) and run this again"
     local version
     version=$(cd "$root" && rustc --version | cut -d ' ' -f 2)

@@ -13,10 +13,11 @@ use ez_local::launch::Ports;
 use ez_testkit::machine::undisturbed;
 use ez_testkit::tools::workspace_root;
 use ez_testkit::wait::eventually;
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::Instant;
 
 /// Two channels at once would fall behind real time.
 static MACHINE: Mutex<()> = Mutex::const_new(());
@@ -60,6 +61,18 @@ impl Launcher {
 
     fn data(&self) -> &Path {
         self.data.path()
+    }
+
+    /// The channel of the demo.
+    fn demo(&self) -> Result<String> {
+        let path = self.data().join("demo-channel");
+        std::fs::read_to_string(&path).with_context(|| path.display().to_string())
+    }
+
+    async fn api_answers(&self) -> Result<()> {
+        let url = format!("http://127.0.0.1:{}/readyz", self.ports.api);
+        reqwest::get(url).await?.error_for_status()?;
+        Ok(())
     }
 
     async fn until_it_encodes(&self) -> Result<()> {
@@ -115,9 +128,35 @@ async fn ctrl_c_ends_a_channel_and_all_children() -> Result<()> {
         killpg(Pid::from_raw(i32::try_from(up.id())?), Signal::SIGINT)?;
         let status = ended(&mut up).await?;
         ensure!(status.success(), "{status}");
+        launcher.nothing_is_left().await?;
+
+        // The next demo goes on with the same channel, and two signals end it on the spot.
+        let channel = launcher.demo()?;
+        let mut up = launcher.command(&["up", "--demo"])?.spawn()?;
+        launcher.until_it_encodes().await?;
+        ensure!(launcher.demo()? == channel, "each demo leaves a channel behind");
+        let (group, began) = (Pid::from_raw(i32::try_from(up.id())?), Instant::now());
+        let status = eventually(Duration::from_secs(60), "the end of the launcher", || {
+            let status = killpg(group, Signal::SIGINT).and_then(|()| Ok(up.try_wait()));
+            async move { status?.context("look at the launcher")?.context("it runs") }
+        })
+        .await?;
+        ensure!(status.code() == Some(143), "{status} after {:?}", began.elapsed());
         launcher.nothing_is_left().await
     })
     .await
+}
+
+#[tokio::test]
+async fn a_terminal_that_closes_ends_everything() -> Result<()> {
+    let launcher = Launcher::new().await?;
+    let mut up = launcher.command(&["up"])?.spawn()?;
+    let ready = || async { launcher.api_answers().await };
+    eventually(Duration::from_secs(60), "the API", ready).await?;
+    kill(Pid::from_raw(i32::try_from(up.id())?), Signal::SIGHUP)?;
+    let status = ended(&mut up).await?;
+    ensure!(status.success(), "{status}");
+    launcher.nothing_is_left().await
 }
 
 #[tokio::test]

@@ -68,7 +68,10 @@ mod tests {
     impl Machine {
         fn new() -> Self {
             let machine = Self { folder: tempfile::tempdir().unwrap() };
-            for command in ["bash", "mkdir", "tail", "tee", "chmod", "rm", "dirname", "env", "cat", "awk"] {
+            for command in [
+                "bash", "mkdir", "tail", "tee", "chmod", "rm", "dirname", "env", "cat", "awk", "sed", "sort",
+                "head",
+            ] {
                 let from = [format!("/usr/bin/{command}"), format!("/bin/{command}")];
                 let from = from.iter().find(|path| Path::new(path).exists()).unwrap();
                 std::os::unix::fs::symlink(from, machine.path(command)).unwrap();
@@ -144,6 +147,12 @@ mod tests {
 
         machine.command("apt-get", "exit 100");
         assert_eq!(machine.install_redis(), (true, "went on\n".to_owned()), "installed once");
+
+        machine.command("redis-server", "echo 'Redis server v=6.0.16 sha=00000000:0 bits=64'");
+        let (done, text) = machine.install_redis();
+        assert!(!done && text.contains("6.0.16 is too old") && text.lines().count() == 1, "{text}");
+        machine.command("redis-server", "echo 'Redis server v=6.2.0 sha=00000000:0 bits=64'");
+        assert_eq!(machine.install_redis(), (true, "went on\n".to_owned()));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! `--demo`: a channel made from the sample job, and a test pattern pushed to it.
 //!
+//! It is one channel: stopped when the demo ends, gone on with by the next one.
+//!
 //! The stream key stands on the command line of the pushing ffmpeg, which takes an output address
 //! from nowhere else. It opens a channel of this demo on loopback and nothing more.
 
@@ -11,6 +13,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 use ez_service::child;
 use ez_service::tasks::{OnFailure, TaskGroup};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -40,8 +43,8 @@ pub(super) async fn start(
 ) -> Result<()> {
     let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?;
     let api = Api { client, base: endpoints.api.clone() };
-    let id = api.create(&job(sample, &endpoints.bucket)?).await?;
-    say(format!("demo: channel {id} is made; it waits for a worker"));
+    let id = channel(&api, &job(sample, &endpoints.bucket)?, &layout.demo()).await?;
+    say(format!("demo: channel {id} waits for a worker"));
     let job = api.listening(&id).await?;
     let (console, playback) = (&endpoints.console, playback_urls(&job));
     say(format!("demo: pushing a test pattern\n  Watch     {console}#/channels/{id}"));
@@ -62,6 +65,18 @@ pub(super) async fn start(
     api.playing(manifest).await.with_context(|| format!("see {}", layout.logs().display()))?;
     say(format!("demo: playing after {:.1} s\n", began.elapsed().as_secs_f32()));
     Ok(())
+}
+
+/// The channel of the last demo, with the sample as it is now, or a new one. Its id is kept in `memory`.
+async fn channel(api: &Api, job: &Value, memory: &Path) -> Result<String> {
+    let last = std::fs::read_to_string(memory).unwrap_or_default();
+    let last = last.trim();
+    if !last.is_empty() && api.goes_on(last, job).await? {
+        return Ok(last.to_owned());
+    }
+    let id = api.create(job).await?;
+    std::fs::write(memory, format!("{id}\n")).with_context(|| format!("write {}", memory.display()))?;
+    Ok(id)
 }
 
 fn job(sample: &Path, bucket: &str) -> Result<Value> {
@@ -99,6 +114,32 @@ impl Api {
         ensure!(status.is_success(), "the API refused the sample job: {status} {text}");
         let made: Value = serde_json::from_str(&text).context("the API's answer is not JSON")?;
         Ok(made.get("Id").and_then(Value::as_str).context("the API's answer has no Id")?.to_owned())
+    }
+
+    /// Starts a job again that was made before. `false` when there is none any more, or none that can go on.
+    async fn goes_on(&self, id: &str, spec: &Value) -> Result<bool> {
+        let url = format!("{}/jobs/{id}", self.base);
+        let found = self.client.get(&url).send().await.context("look for the last demo")?;
+        if found.status() == StatusCode::NOT_FOUND {
+            return Ok(false);
+        }
+        let found: Value = found.error_for_status().context("look for the last demo")?.json().await?;
+        if found.get("State").and_then(Value::as_str) != Some("stopped") {
+            // Its launcher was killed: it goes on by itself.
+            return Ok(true);
+        }
+        let replaced = self.client.put(&url).json(spec).send().await.context("bring the demo up to date")?;
+        if !replaced.status().is_success() {
+            return Ok(false);
+        }
+        let resumed = self.client.put(format!("{url}/resume")).send().await.context("resume the demo")?;
+        Ok(resumed.status().is_success())
+    }
+
+    async fn stop(&self, id: &str) -> Result<()> {
+        let url = format!("{}/jobs/{id}/stop", self.base);
+        self.client.put(url).send().await.and_then(reqwest::Response::error_for_status)?;
+        Ok(())
     }
 
     async fn job(&self, id: &str) -> Result<Value> {
@@ -189,7 +230,7 @@ impl Pusher {
                     exit = pushing.wait() => exit?,
                     () = self.shutdown.cancelled() => {
                         child::stop(&mut pushing, GRACE).await?;
-                        return Ok(());
+                        break;
                     }
                 };
                 say(format!("demo: the pusher ended ({exit}); starting it again"));
@@ -199,7 +240,8 @@ impl Pusher {
                 () = self.shutdown.cancelled() => {}
             }
         }
-        Ok(())
+        // Or it would wait for a publisher whenever the stack is up.
+        self.api.stop(&self.id).await.context("stop the demo's channel")
     }
 
     fn spec(&self, url: &str) -> Result<child::Spec> {

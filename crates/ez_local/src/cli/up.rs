@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use ez_service::shutdown::{Asked, KILLED, on_signals};
 use ez_service::tasks::TaskGroup;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::filter::LevelFilter;
@@ -28,13 +29,10 @@ const DEMO_GRACE: Duration = Duration::from_secs(10);
 /// Starts a stack and keeps it until a signal ends it.
 pub(super) async fn run(up: &Up) -> anyhow::Result<ExitCode> {
     drop(tracing_subscriber::fmt().with_max_level(LevelFilter::WARN).with_writer(std::io::stderr).try_init());
-    let shutdown = ez_service::shutdown::on_signal()?;
-    // Listening to it is enough: a terminal that closes must not end what runs in the background.
-    let _hang_up = if up.background {
-        Some(signal(SignalKind::hangup()).context("install the handler of SIGHUP")?)
-    } else {
-        None
-    };
+    let _deaf = if up.background { Some(deaf_to_hang_ups()?) } else { None };
+    let hang_up = [SignalKind::hangup()];
+    let Asked { drain: shutdown, kill } =
+        on_signals(if up.background || hang_ups_are_ignored() { &[] } else { &hang_up })?;
     let options = options(up)?;
     let tools = options.tools.clone();
     let stack = tokio::select! {
@@ -61,10 +59,35 @@ pub(super) async fn run(up: &Up) -> anyhow::Result<ExitCode> {
     say(if up.background { IN_BACKGROUND } else { "Ctrl-C ends it." });
     shutdown.cancelled().await;
     say("Ending; the workers finish their last segments (a second Ctrl-C kills).");
-    demos.finish(DEMO_GRACE).await;
-    stack.stop().await;
-    say("Everything has ended.");
-    Ok(ExitCode::SUCCESS)
+    let in_order = async {
+        demos.finish(DEMO_GRACE).await;
+        stack.stop().await;
+    };
+    tokio::select! {
+        () = in_order => {
+            say("Everything has ended.");
+            Ok(ExitCode::SUCCESS)
+        }
+        // The stack is dropped with the future: that kills all of it, the transcoders too, which live on when
+        // only their worker dies.
+        () = kill.cancelled() => {
+            say("Killed; nothing is left running.");
+            Ok(ExitCode::from(KILLED))
+        }
+    }
+}
+
+/// Listening is enough: a terminal that closes must not end what runs in the background.
+fn deaf_to_hang_ups() -> anyhow::Result<Signal> {
+    signal(SignalKind::hangup()).context("install the handler of SIGHUP")
+}
+
+/// Whether whoever started this wants it to outlive the terminal, as `nohup` does.
+fn hang_ups_are_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // Signal n is bit n - 1 (proc(5)).
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }
 
 fn options(up: &Up) -> anyhow::Result<Options> {
@@ -88,6 +111,9 @@ async fn already_running(up: &Up) -> anyhow::Result<ExitCode> {
             && let Some(endpoints) = Endpoints::read(&layout)
         {
             say(format!("It runs already; script/down ends it.\n{}", addresses::text(&endpoints)));
+            if up.demo {
+                say("Nothing was started: for the demo end it first, or make a channel in the console.");
+            }
             return Ok(ExitCode::SUCCESS);
         }
         if Instant::now() >= deadline {

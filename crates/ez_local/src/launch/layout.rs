@@ -82,6 +82,11 @@ impl Layout {
         self.root.join("endpoints.json")
     }
 
+    /// Which channel is that of `--demo`.
+    pub(crate) fn demo(&self) -> PathBuf {
+        self.root.join("demo-channel")
+    }
+
     /// Which processes belong to the stack, for the next launcher and `script/down`.
     pub fn record(&self) -> PathBuf {
         self.root.join("processes.json")
