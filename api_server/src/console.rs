@@ -62,6 +62,13 @@ pub(crate) fn policy(origin: &str) -> HeaderValue {
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("default-src 'self'"))
 }
 
+/// The policy of the API reference: nothing from elsewhere at all. Its viewer writes style elements; the one
+/// document that it shows is ours.
+pub(crate) const REFERENCE_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'self'; script-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; \
+     base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;

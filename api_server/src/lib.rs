@@ -15,6 +15,7 @@ pub mod config;
 mod console;
 mod figures;
 pub mod live_job;
+mod openapi;
 pub mod playback;
 mod refusal;
 mod router;
@@ -36,4 +37,4 @@ pub async fn run(app: App, listener: TcpListener, shutdown: CancellationToken) -
     ez_service::http::serve(listener, router(app), shutdown).await
 }
 
-pub use router::router;
+pub use router::{description, router};

@@ -5,15 +5,18 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
-use axum::routing::{delete, get, post, put};
+use axum::routing::get;
 use ez_service::http::{Readiness, health_routes, standard_layers};
 use ez_service::metrics::{self, Metrics};
 use tower::ServiceExt as _;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::{Any, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::openapi;
 use crate::routes::{console, jobs, time, workers};
 
 /// Headers of answers that pages of other origins may read; `Date` is what players take the time from.
@@ -31,21 +34,11 @@ const NEVER_KEPT: HeaderValue = HeaderValue::from_static("no-store");
 
 /// The whole service.
 pub fn router(app: App) -> Router {
-    let jobs = Router::new()
-        .route("/jobs", get(jobs::list::all).merge(post(jobs::create::handle)))
-        .route("/jobs/active", get(jobs::list::active))
-        .route(
-            "/jobs/{id}",
-            get(jobs::get::handle).merge(put(jobs::put::handle)).merge(delete(jobs::delete::handle)),
-        )
-        .route("/jobs/{id}/events", get(jobs::events::handle))
-        .route("/jobs/{id}/stop", put(jobs::stop::handle))
-        .route("/jobs/{id}/resume", put(jobs::resume::handle))
-        .route("/jobs/{id}/logs", get(jobs::logs::handle))
-        .route("/workers", get(workers::list))
-        .route("/time", get(time::handle))
-        .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, NEVER_KEPT));
+    let (api, description) = api().split_for_parts();
+    let api = api.layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, NEVER_KEPT));
     let console = Router::new()
+        .route("/openapi.json", get(move || std::future::ready(axum::Json(description.clone()))))
+        .route("/docs", get(console::reference))
         .route("/", get(console::page))
         .route("/demo", get(console::page))
         .route("/demo/{*path}", get(console::file))
@@ -56,10 +49,29 @@ pub fn router(app: App) -> Router {
     if app.tells_metrics {
         open = open.merge(metrics::route(metrics.clone(), metrics::nothing_more()));
     }
-    let routes = jobs.merge(console).with_state(app).merge(open);
+    let routes = api.merge(console).with_state(app).merge(open);
     let routes = standard_layers(routes, &metrics).layer(cors());
     // Around the whole router, because a layer inside it runs after the route was chosen.
     Router::new().fallback_service(routes.map_request(without_trailing_slashes))
+}
+
+/// The API: each route with its part of the description.
+fn api() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(openapi::frame())
+        .routes(routes!(jobs::list::all, jobs::create::handle))
+        .routes(routes!(jobs::list::active))
+        .routes(routes!(jobs::get::handle, jobs::put::handle, jobs::delete::handle))
+        .routes(routes!(jobs::events::handle))
+        .routes(routes!(jobs::stop::handle))
+        .routes(routes!(jobs::resume::handle))
+        .routes(routes!(jobs::logs::handle))
+        .routes(routes!(workers::list))
+        .routes(routes!(time::handle))
+}
+
+/// The description of the API, as `/openapi.json` answers it.
+pub fn description() -> utoipa::openapi::OpenApi {
+    api().into_openapi()
 }
 
 fn readiness(app: App) -> Readiness {

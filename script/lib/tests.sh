@@ -20,7 +20,7 @@ need_node() {
     [ "$(printf '%s\n20.19.0\n' "${version#v}" | sort -V | head -n 1)" = 20.19.0 ] ||
         fail "Node.js $version is too old: install 20.19 or newer (https://nodejs.org)"
     local folder
-    for folder in tests/browser tests/console; do
+    for folder in tests/browser tests/console tests/postman; do
         npm_ci "$root/$folder"
     done
 }
@@ -42,6 +42,7 @@ need_everything() {
     install_media_tools
     install_moto
     apt_install curl curl
+    install_schemathesis
     need_chromium
     need_node
 }

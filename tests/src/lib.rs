@@ -13,5 +13,7 @@ pub mod control;
 pub mod documents;
 pub mod installation;
 pub mod mpd;
+pub mod postman;
 pub mod processes;
 pub mod secrets;
+pub mod served;

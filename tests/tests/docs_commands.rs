@@ -52,11 +52,14 @@ fn sources() -> Result<String> {
     Ok(all)
 }
 
-/// The routes of the API: its own, and those that all services have.
+/// The routes of the API: those that it describes, its pages, and those that all services have.
 fn routes() -> Result<Vec<String>> {
+    let description = serde_json::to_value(api_server::description())?;
+    let mut routes: Vec<String> =
+        description["paths"].as_object().into_iter().flatten().map(|(path, _)| path.clone()).collect();
     let text = std::fs::read_to_string(workspace_root().join("api_server/src/router.rs"))?;
-    let paths = text.split("\"/").skip(1).filter_map(|rest| rest.split('"').next());
-    let mut routes: Vec<String> = paths.map(|path| format!("/{path}")).collect();
+    let pages = text.split("\"/").skip(1).filter_map(|rest| rest.split('"').next());
+    routes.extend(pages.map(|path| format!("/{path}")));
     routes.extend(["/healthz", "/readyz", "/metrics"].map(str::to_owned));
     ensure!(routes.contains(&"/jobs/{id}/stop".to_owned()), "the routes were not found: {routes:?}");
     Ok(routes)

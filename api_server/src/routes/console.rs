@@ -13,6 +13,8 @@ use crate::refusal::Refusal;
 
 /// The page that loads all others.
 const PAGE: &str = "demo.html";
+/// The page of the API reference.
+const REFERENCE: &str = "docs.html";
 
 /// What the console is told.
 #[derive(Serialize)]
@@ -47,6 +49,14 @@ pub(crate) async fn settings(State(app): State<App>) -> Response {
 /// `GET /` and `GET /demo`.
 pub(crate) async fn page(State(app): State<App>, request: HeaderMap) -> Result<Response, Refusal> {
     answer(&app, PAGE, &request).ok_or(Refusal::Bug("the console has no page"))
+}
+
+/// `GET /docs`: the API reference.
+pub(crate) async fn reference(State(app): State<App>, request: HeaderMap) -> Result<Response, Refusal> {
+    let mut response =
+        answer(&app, REFERENCE, &request).ok_or(Refusal::Bug("the API reference has no page"))?;
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, console::REFERENCE_POLICY);
+    Ok(response)
 }
 
 /// `GET /demo/…`.

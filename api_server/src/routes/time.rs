@@ -4,7 +4,14 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use ez_service::clock::wall_millis;
 
-/// One `xs:dateTime` in UTC, to the millisecond.
+/// Answers one `xs:dateTime` in UTC, to the millisecond.
+#[utoipa::path(
+    get,
+    path = "/time",
+    operation_id = "getTime",
+    tag = "installation",
+    responses((status = 200, description = "The service's clock.", body = String, content_type = "text/plain"))
+)]
 pub(crate) async fn handle() -> Response {
     let instant = i64::try_from(wall_millis())
         .ok()

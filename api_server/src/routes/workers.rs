@@ -5,15 +5,18 @@ use axum::extract::{RawQuery, State};
 use ez_domain::id::{JobId, WorkerId};
 use ez_store::standing::SUSPECT_AFTER_MS;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::query;
 use crate::app::App;
+use crate::openapi::Refusals;
 use crate::refusal::Refusal;
 
 /// A worker as the public may see it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Worker {
     /// Identity, kept over restarts.
+    #[schema(value_type = String, format = Uuid)]
     id: WorkerId,
     /// `ready`, `suspect` (silent), `draining` or `quarantined` (its disk is full).
     state: &'static str,
@@ -26,6 +29,7 @@ pub(crate) struct Worker {
     /// Measured use of its cores, in thousandths of a core.
     used_millicores: u32,
     /// Jobs whose run it holds.
+    #[schema(value_type = Vec<String>)]
     jobs: Vec<JobId>,
     /// Most runs that it takes.
     max_runs: u32,
@@ -34,6 +38,13 @@ pub(crate) struct Worker {
 }
 
 /// Answers all registered workers, by their ids.
+#[utoipa::path(
+    get,
+    path = "/workers",
+    operation_id = "listWorkers",
+    tag = "installation",
+    responses((status = 200, description = "The workers.", body = Vec<Worker>), Refusals)
+)]
 pub(crate) async fn list(
     State(app): State<App>,
     RawQuery(query): RawQuery,

@@ -10,6 +10,7 @@ mod life;
 mod lists;
 mod logs;
 mod metrics;
+mod openapi;
 mod outages;
 mod process;
 mod properties;

@@ -1,9 +1,10 @@
 //! What is wrong, or unwise, at one place of a JSON document.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// One reason to refuse a document.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Fault {
     /// JSON pointer (RFC 6901) to the value, in the spelling of the document itself.
     ///

@@ -20,6 +20,7 @@ use ez_domain::placement::Standing;
 use ez_domain::secret::Secret;
 use ez_domain::spec::JobSpec;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::job::Statistics;
 
@@ -120,9 +121,10 @@ pub enum RunAction {
 }
 
 /// One line of a run's log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LogLine {
     /// The run.
+    #[schema(value_type = u64)]
     pub epoch: Epoch,
     /// The line as it was written, without control characters; JSON unless the run logs in another form.
     pub line: String,

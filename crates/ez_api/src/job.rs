@@ -11,6 +11,7 @@ use ez_domain::id::{Epoch, JobId};
 use ez_domain::secret::Secret;
 use ez_domain::units::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 pub use statistics::Statistics;
 
@@ -20,7 +21,7 @@ use crate::spec_document::SpecDocument;
 const MASK: &str = "********";
 
 /// The original's four words for what a job does; `Phase` says it exactly.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// Accepted; not yet on a worker.
@@ -39,10 +40,11 @@ impl State {
 }
 
 /// One job.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct LiveJob {
     /// Identity of the job.
     #[serde(rename = "Id")]
+    #[schema(value_type = String, format = Uuid)]
     pub id: JobId,
     /// The original's word for what the job does.
     #[serde(rename = "State")]
@@ -70,6 +72,7 @@ pub struct LiveJob {
     pub playback_url: String,
     /// Where to publish; empty until the listener is bound. It holds the stream key.
     #[serde(rename = "RtmpIngestUrl")]
+    #[schema(value_type = String)]
     pub rtmp_ingest_url: Secret<String>,
     /// Port of the listener; 0 until it is bound.
     #[serde(rename = "RtmpIngestPort")]
@@ -85,15 +88,19 @@ pub struct LiveJob {
     pub job_validation_warnings: String,
     /// What a publisher proves itself with.
     #[serde(rename = "StreamKey")]
+    #[schema(value_type = String)]
     pub stream_key: Secret<String>,
     /// When the job was made.
     #[serde(rename = "Time_created", with = "time")]
+    #[schema(value_type = String, format = DateTime)]
     pub time_created: Option<Timestamp>,
     /// When a scheduler first took it up.
     #[serde(rename = "Time_received_by_scheduler", with = "time")]
+    #[schema(value_type = String, format = DateTime)]
     pub time_received_by_scheduler: Option<Timestamp>,
     /// When a worker last took it up.
     #[serde(rename = "Time_received_by_worker", with = "time")]
+    #[schema(value_type = String, format = DateTime)]
     pub time_received_by_worker: Option<Timestamp>,
     /// The worker that holds it; empty when none does.
     #[serde(rename = "Assigned_worker_id")]
@@ -118,6 +125,7 @@ pub struct LiveJob {
     pub playback_urls: PlaybackUrls,
     /// Number of the present run; it only grows.
     #[serde(rename = "Epoch")]
+    #[schema(value_type = u64)]
     pub epoch: Epoch,
     /// Runs that had to be placed again since the job was last started.
     #[serde(rename = "Restarts")]
@@ -151,7 +159,7 @@ impl LiveJob {
 }
 
 /// The addresses of a job's manifests; empty for what it does not deliver.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PlaybackUrls {
     /// The multivariant playlist.
     pub hls: String,
@@ -160,7 +168,7 @@ pub struct PlaybackUrls {
 }
 
 /// The original's description of a content key.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DrmEncryptionKeyInfo {
     /// Identity of the key.
     #[serde(rename = "Key_id")]
@@ -173,11 +181,12 @@ pub struct DrmEncryptionKeyInfo {
     pub content_id: String,
     /// When it was made.
     #[serde(rename = "Time_created", with = "time")]
+    #[schema(value_type = String, format = DateTime)]
     pub time_created: Option<Timestamp>,
 }
 
 /// Why a job failed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Failure {
     /// On whose side the cause lies, in one word.
     pub fault: String,
@@ -185,6 +194,7 @@ pub struct Failure {
     pub reason: String,
     /// When it was decided.
     #[serde(with = "time")]
+    #[schema(value_type = String, format = DateTime)]
     pub at: Option<Timestamp>,
 }
 

@@ -13,6 +13,7 @@ pub mod fault;
 mod flag;
 pub mod internal;
 pub mod job;
+pub mod job_request;
 pub mod keys;
 pub mod port;
 pub mod problem;

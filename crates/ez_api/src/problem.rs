@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ez_domain::id::JobId;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::fault::Fault;
 
@@ -16,7 +17,7 @@ use crate::fault::Fault;
 pub const CONTENT_TYPE: &str = "application/problem+json";
 
 /// One refusal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// Kind of the problem: a URI reference, relative to the API.
     #[serde(rename = "type")]

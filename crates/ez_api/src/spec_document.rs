@@ -8,9 +8,10 @@
 
 use ez_domain::spec::{AudioRendition, Delivery, JobSpec, Protection, VideoRendition};
 use serde::{Deserialize, Serialize, Serializer};
+use utoipa::ToSchema;
 
 /// `Spec` of a job.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct SpecDocument {
     /// What comes out.
@@ -18,7 +19,7 @@ pub struct SpecDocument {
 }
 
 /// `Spec.Output`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct OutputDocument {
     /// `hls`, `dash` or `hls+dash`.
     #[serde(rename = "Stream_type")]
@@ -34,6 +35,7 @@ pub struct OutputDocument {
     pub fragment_duration: u32,
     /// Encode for the smallest delay: 0 or 1.
     #[serde(rename = "Low_latency_mode", with = "crate::flag")]
+    #[schema(value_type = u8, maximum = 1)]
     pub low_latency_mode: bool,
     /// Time-shift window in seconds.
     #[serde(rename = "Time_shift_buffer_depth")]
@@ -56,10 +58,11 @@ pub struct OutputDocument {
 }
 
 /// `Spec.Output.Drm`; all unset means that the channel is in clear.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DrmDocument {
     /// Whether the key may not lie beside the media: always 0.
     #[serde(rename = "Disable_clear_key", with = "crate::flag")]
+    #[schema(value_type = u8, maximum = 1)]
     pub disable_clear_key: bool,
     /// `FairPlay`, or empty.
     #[serde(rename = "Protection_system")]
@@ -70,7 +73,7 @@ pub struct DrmDocument {
 }
 
 /// `Spec.Output.S3_output`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct S3Document {
     /// Name of the bucket.
@@ -78,7 +81,7 @@ pub struct S3Document {
 }
 
 /// One element of `Spec.Output.Video_outputs`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct VideoDocument {
     /// Name of the rendition and its folder.
@@ -109,7 +112,7 @@ pub struct VideoDocument {
 }
 
 /// One element of `Spec.Output.Audio_outputs`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct AudioDocument {
     /// Name of the rendition and its folder.

@@ -32,6 +32,8 @@ pub enum Tool {
     Node,
     /// The pinned moto, which speaks SQS; `EZ_MOTO` overrides it.
     Moto,
+    /// The pinned schemathesis, which makes requests up; `EZ_SCHEMATHESIS` overrides it.
+    Schemathesis,
 }
 
 impl Tool {
@@ -44,6 +46,7 @@ impl Tool {
             Self::Chromium => "EZ_CHROMIUM",
             Self::Node => "EZ_NODE",
             Self::Moto => "EZ_MOTO",
+            Self::Schemathesis => "EZ_SCHEMATHESIS",
         }
     }
 
@@ -56,13 +59,14 @@ impl Tool {
             Self::Chromium => "chromium",
             Self::Node => "node",
             Self::Moto => "moto_server",
+            Self::Schemathesis => "schemathesis",
         }
     }
 
     /// Whether the program must be the pinned one in `.tools/bin`: versions differ in flags and
     /// output, so one that happens to lie in `PATH` is never taken.
     fn is_pinned(self) -> bool {
-        matches!(self, Self::Ffmpeg | Self::Ffprobe | Self::Packager | Self::Moto)
+        matches!(self, Self::Ffmpeg | Self::Ffprobe | Self::Packager | Self::Moto | Self::Schemathesis)
     }
 
     /// The path of the program, or an error that says where it was looked for and how to get it.

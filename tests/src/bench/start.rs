@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::installation::{Installation, text};
 
 /// Jobs that are started when the command line names no number.
-pub const JOBS: usize = 20;
+pub const JOBS: usize = 50;
 /// Longest time that a start may take before the benchmark fails.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// Between two looks at what is being waited for; the resolution of the figures.

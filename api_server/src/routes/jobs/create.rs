@@ -12,6 +12,8 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ez_api::create_job::{self, CreateJob};
+use ez_api::job::LiveJob;
+use ez_api::job_request::JobRequest;
 use ez_api::problem::Problem;
 use ez_domain::id::JobId;
 use ez_service::http::Bytes256KiB;
@@ -22,12 +24,31 @@ use super::content_type::JsonOrNothing;
 use super::dry_run;
 use crate::app::App;
 use crate::live_job::live_job;
+use crate::openapi::{OfBody, OfCreation, Refusals};
 use crate::refusal::Refusal;
 
 /// Jobs that are counted in one call of the store.
 const COUNTED_AT_ONCE: usize = 500;
 
-/// Makes the job, or answers what is unwise in it when `Api_test` is set.
+/// Makes a job, on air as soon as a worker has room.
+///
+/// With `Api_test` set the document is only checked, and its warnings are answered.
+#[utoipa::path(
+    post,
+    path = "/jobs",
+    operation_id = "createJob",
+    tag = "jobs",
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+        description = "Repeating a request with its key and body within 24 hours makes no second job.")),
+    request_body = JobRequest,
+    responses(
+        (status = 201, description = "The job, its stream key included.", body = LiveJob,
+            headers(("Location" = String, description = "Address of the job."))),
+        (status = 200, description = "Warnings of a dry run; empty without any.", body = String,
+            content_type = "text/plain"),
+        Refusals, OfBody, OfCreation
+    )
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     _: JsonOrNothing,

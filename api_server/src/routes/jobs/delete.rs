@@ -1,16 +1,29 @@
 //! `DELETE /jobs/{id}`: the job, and its media unless `?keep_media=true`.
 
 use axum::extract::{RawQuery, State};
+use ez_api::job::LiveJob;
 use ez_api::problem::Problem;
 use ez_domain::lifecycle::Event;
 
 use super::path::JobOfPath;
 use super::wish::{Accepted, apply_wish};
 use crate::app::App;
+use crate::openapi::OfChange;
 use crate::refusal::Refusal;
 use crate::routes::query;
 
-/// Accepts the removal; a scheduler does it.
+/// Deletes a job that is stopped, failed or being finished, and its media.
+#[utoipa::path(
+    delete,
+    path = "/jobs/{id}",
+    operation_id = "deleteJob",
+    tag = "jobs",
+    params(
+        ("id" = String, Path, format = Uuid, description = "The job."),
+        ("keep_media" = Option<bool>, Query, description = "Leave the media in the bucket.")
+    ),
+    responses((status = 202, description = "The job as it is now.", body = LiveJob), OfChange)
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     JobOfPath(id): JobOfPath,

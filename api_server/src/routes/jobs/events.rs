@@ -5,25 +5,38 @@ use axum::extract::State;
 use ez_domain::fault::Fault;
 use ez_domain::job::PhaseName;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::path::JobOfPath;
 use crate::app::App;
+use crate::openapi::OfJob;
 use crate::refusal::Refusal;
 
 /// One transition.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct JobEvent {
     /// When, in UTC.
+    #[schema(format = DateTime)]
     at: String,
     /// The phase that was entered.
+    #[schema(value_type = String)]
     phase: PhaseName,
     /// Why, in words for people.
     reason: String,
     /// Who has to act; `null` when nobody has to.
+    #[schema(value_type = Option<String>, required)]
     fault: Option<Fault>,
 }
 
-/// Answers the latest transitions.
+/// Answers the latest changes of phase, oldest first.
+#[utoipa::path(
+    get,
+    path = "/jobs/{id}/events",
+    operation_id = "listJobEvents",
+    tag = "jobs",
+    params(("id" = String, Path, format = Uuid, description = "The job.")),
+    responses((status = 200, description = "The changes.", body = Vec<JobEvent>), OfJob)
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     JobOfPath(id): JobOfPath,

@@ -7,9 +7,18 @@ use ez_api::job::LiveJob;
 use super::path::JobOfPath;
 use crate::app::App;
 use crate::live_job::live_job;
+use crate::openapi::OfJob;
 use crate::refusal::Refusal;
 
-/// Answers the job.
+/// Answers one job, its stream key included.
+#[utoipa::path(
+    get,
+    path = "/jobs/{id}",
+    operation_id = "getJob",
+    tag = "jobs",
+    params(("id" = String, Path, format = Uuid, description = "The job.")),
+    responses((status = 200, description = "The job.", body = LiveJob), OfJob)
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     JobOfPath(id): JobOfPath,

@@ -8,17 +8,36 @@ mod wanted;
 use axum::Json;
 use axum::extract::{RawQuery, State as Shared};
 use axum::http::{HeaderMap, HeaderValue, header};
-use ez_api::job::LiveJob;
+use ez_api::job::{LiveJob, State};
 
 use self::wanted::Wanted;
 use crate::app::App;
 use crate::live_job::live_job;
+use crate::openapi::Refusals;
 use crate::refusal::Refusal;
 use crate::routes::query;
 
 type Page = (HeaderMap, Json<Vec<LiveJob>>);
 
-/// Answers a page of all jobs, or of those that fit the query.
+/// Answers a page of the jobs that fit, newest first.
+#[utoipa::path(
+    get,
+    path = "/jobs",
+    operation_id = "listJobs",
+    tag = "jobs",
+    params(
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "Most jobs on the page; 100 when absent."),
+        ("after" = Option<String>, Query, description = "Where the page begins: from the link to it."),
+        ("state" = Option<State>, Query, description = "Only jobs in this state."),
+        ("phase" = Option<String>, Query, description = "Only jobs in this phase."),
+        ("worker" = Option<String>, Query, format = Uuid, description = "Only jobs whose run is on this worker.")
+    ),
+    responses(
+        (status = 200, description = "The page; stream keys are masked.", body = Vec<LiveJob>,
+            headers(("Link" = String, description = "The next page, `rel=\"next\"`, where there is more."))),
+        Refusals
+    )
+)]
 pub(crate) async fn all(Shared(app): Shared<App>, RawQuery(query): RawQuery) -> Result<Page, Refusal> {
     let [limit, after, state, phase, worker] =
         query::read(query.as_deref(), ["limit", "after", "state", "phase", "worker"])?;
@@ -30,6 +49,21 @@ pub(crate) async fn all(Shared(app): Shared<App>, RawQuery(query): RawQuery) -> 
 }
 
 /// Answers a page of the jobs that are on a worker.
+#[utoipa::path(
+    get,
+    path = "/jobs/active",
+    operation_id = "listActiveJobs",
+    tag = "jobs",
+    params(
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "Most jobs on the page; 100 when absent."),
+        ("after" = Option<String>, Query, description = "Where the page begins: from the link to it.")
+    ),
+    responses(
+        (status = 200, description = "The page; stream keys are masked.", body = Vec<LiveJob>,
+            headers(("Link" = String, description = "The next page, `rel=\"next\"`, where there is more."))),
+        Refusals
+    )
+)]
 pub(crate) async fn active(Shared(app): Shared<App>, RawQuery(query): RawQuery) -> Result<Page, Refusal> {
     let [limit, after] = query::read(query.as_deref(), ["limit", "after"])?;
     page(&app, "/jobs/active", &Wanted::read(limit.as_deref(), after.as_deref())?.active()).await

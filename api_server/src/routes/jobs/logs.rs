@@ -12,6 +12,7 @@ use ez_domain::id::{JobId, WorkerId};
 use super::path::JobOfPath;
 use crate::app::App;
 use crate::live_job::open_stream_key;
+use crate::openapi::OfJob;
 use crate::refusal::Refusal;
 use crate::routes::query;
 
@@ -20,7 +21,18 @@ const DEFAULT_LINES: usize = 100;
 /// What stands for a masked secret.
 const MASK: &str = "********";
 
-/// Answers the lines, oldest first.
+/// Answers the last lines that the job's runs logged, oldest first.
+#[utoipa::path(
+    get,
+    path = "/jobs/{id}/logs",
+    operation_id = "listJobLogs",
+    tag = "jobs",
+    params(
+        ("id" = String, Path, format = Uuid, description = "The job."),
+        ("lines" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Most lines; 100 when absent.")
+    ),
+    responses((status = 200, description = "The lines.", body = Vec<LogLine>), OfJob)
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     JobOfPath(id): JobOfPath,

@@ -8,6 +8,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use ez_api::create_job;
+use ez_api::job::LiveJob;
+use ez_api::job_request::JobRequest;
 use ez_api::problem::Problem;
 use ez_domain::id::JobId;
 use ez_domain::lifecycle::{Event, NewSpec};
@@ -20,9 +22,25 @@ use super::path::JobOfPath;
 use super::wish::apply_wish;
 use crate::app::App;
 use crate::live_job::warning_line;
+use crate::openapi::{OfBody, OfChange};
 use crate::refusal::Refusal;
 
-/// Replaces the specification, or answers what is unwise in it when `Api_test` is set.
+/// Gives a stopped or failed job another specification.
+///
+/// The next run takes it up. With `Api_test` set the document is only checked.
+#[utoipa::path(
+    put,
+    path = "/jobs/{id}",
+    operation_id = "replaceJob",
+    tag = "jobs",
+    params(("id" = String, Path, format = Uuid, description = "The job.")),
+    request_body = JobRequest,
+    responses(
+        (status = 200, description = "The job; as a text, the warnings of a dry run.",
+            content((LiveJob = "application/json"), (String = "text/plain"))),
+        OfChange, OfBody
+    )
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     JobOfPath(id): JobOfPath,

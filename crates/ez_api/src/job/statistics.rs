@@ -1,9 +1,10 @@
 //! What the worker of a job last measured.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Figures of the present run; zero and empty where nothing was measured yet.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Statistics {
     /// Bit rate of the contribution in kbit/s.
     #[serde(rename = "Ingress_kbps")]
