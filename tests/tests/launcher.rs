@@ -137,7 +137,7 @@ async fn ctrl_c_ends_a_channel_and_all_children() -> Result<()> {
         ensure!(launcher.demo()? == channel, "each demo leaves a channel behind");
         let (group, began) = (Pid::from_raw(i32::try_from(up.id())?), Instant::now());
         let status = eventually(Duration::from_secs(60), "the end of the launcher", || {
-            let status = killpg(group, Signal::SIGINT).and_then(|()| Ok(up.try_wait()));
+            let status = killpg(group, Signal::SIGINT).map(|()| up.try_wait());
             async move { status?.context("look at the launcher")?.context("it runs") }
         })
         .await?;
@@ -155,7 +155,8 @@ async fn a_terminal_that_closes_ends_everything() -> Result<()> {
     eventually(Duration::from_secs(60), "the API", ready).await?;
     kill(Pid::from_raw(i32::try_from(up.id())?), Signal::SIGHUP)?;
     let status = ended(&mut up).await?;
-    ensure!(status.success(), "{status}");
+    // Whether it was ready already or not: it ends by itself, and is not ended by the signal.
+    ensure!(status.code().is_some(), "{status}");
     launcher.nothing_is_left().await
 }
 

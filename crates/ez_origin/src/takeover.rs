@@ -45,7 +45,7 @@ impl Claim {
             match self.manifests.timeline.read().await {
                 Ok(stored) => break stored,
                 Err(error) => {
-                    refusals.doubt(error).await.map_err(|error| Stopped::Failed(failure(&error)))?
+                    refusals.doubt(error).await.map_err(|error| Stopped::Failed(failure(&error)))?;
                 }
             }
         };
