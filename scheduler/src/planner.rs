@@ -29,7 +29,7 @@ const AT_ONCE: usize = 16;
 /// again.
 const FRESH: Duration = Duration::from_millis(500);
 /// Least time from the beginning of one look to the next: jobs that come one by one are placed together.
-const LEAST_BETWEEN: Duration = Duration::from_millis(20);
+const LEAST_BETWEEN: Duration = Duration::from_millis(100);
 /// Pause before the next look when a rival took the room that was planned with.
 const AFTER_REFUSAL: Duration = Duration::from_millis(50);
 

@@ -10,17 +10,25 @@ redis.call('HSET', worker_states, worker, table.concat({ kept, ARGV[3], ARGV[4] 
 redis.call('ZADD', worker_beats, now, worker)
 
 local life = worker .. '|' .. incarnation .. '|'
+local told = {}
 for at = 6, #ARGV, 2 do
-  if redis.call('HGET', runs, ARGV[at]) == life .. ARGV[at + 1] then
-    redis.call('ZADD', leases, now + ARGV[5], ARGV[at])
+  told[#told + 1] = ARGV[at]
+end
+local own = {}
+for at, run in ipairs(values(runs, told)) do
+  if run == life .. ARGV[2 * at + 5] then
+    own[#own + 1] = now + ARGV[5]
+    own[#own + 1] = told[at]
   end
 end
+for first = 1, #own, 500 do
+  redis.call('ZADD', leases, unpack(own, first, math.min(first + 499, #own)))
+end
 
-local held = {}
-for _, id in ipairs(redis.call('SMEMBERS', KEYS[EXTRA + 1])) do
-  local run = redis.call('HGET', runs, id)
+local held, ids = {}, redis.call('SMEMBERS', KEYS[EXTRA + 1])
+for at, run in ipairs(values(runs, ids)) do
   if run and string.sub(run, 1, #life) == life then
-    held[#held + 1] = id
+    held[#held + 1] = ids[at]
   end
 end
 return { 1, now, records(held) }

@@ -7,14 +7,26 @@ local function now_ms()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
+-- The values of many fields of a hash, false where there is none. One call for hundreds of them: calls are what
+-- a script spends its time on; more would not fit on Lua's stack.
+local function values(hash, fields)
+  local found = {}
+  for first = 1, #fields, 500 do
+    local some = redis.call('HMGET', hash, unpack(fields, first, math.min(first + 499, #fields)))
+    for at = 1, #some do
+      found[first + at - 1] = some[at]
+    end
+  end
+  return found
+end
+
 -- The records of the jobs that are there, each as {id, version, record, figures}.
 local function records(ids)
   local found = {}
-  for _, id in ipairs(ids) do
-    local record = redis.call('HGET', jobs, id)
-    if record then
-      local figures = redis.call('HGET', job_stats, id) or ''
-      found[#found + 1] = { id, redis.call('HGET', job_versions, id) or '0', record, figures }
+  local kept, versions, figures = values(jobs, ids), values(job_versions, ids), values(job_stats, ids)
+  for at, id in ipairs(ids) do
+    if kept[at] then
+      found[#found + 1] = { id, versions[at] or '0', kept[at], figures[at] or '' }
     end
   end
   return found

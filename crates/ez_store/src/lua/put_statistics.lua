@@ -9,12 +9,16 @@ local function text(counts)
 end
 
 local now = string.format('%d', now_ms())
+local ids = {}
 for at = 1, #ARGV, 6 do
-  local id, present = ARGV[at], ARGV[at + 1]
-  local run = redis.call('HGET', runs, id)
-  if run and string.match(run, '|(%d+)$') == present then
-    local kept = redis.call('HGET', job_stats, id) or ''
-    local epoch, before, last = string.match(kept, '^(%d+)|%d+|([%d,]+)|([%d,]+)|')
+  ids[#ids + 1] = ARGV[at]
+end
+local of_run, kept = values(runs, ids), values(job_stats, ids)
+for place, id in ipairs(ids) do
+  local at = 6 * place - 5
+  local present = ARGV[at + 1]
+  if of_run[place] and string.match(of_run[place], '|(%d+)$') == present then
+    local epoch, before, last = string.match(kept[place] or '', '^(%d+)|%d+|([%d,]+)|([%d,]+)|')
     before, last = numbers(before), numbers(last)
     local counted = { tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5]) }
     -- Each transcoder counts from zero: another run, or one that is up for less long, is another one.

@@ -1,14 +1,18 @@
 -- ARGV: what stands before a worker's id in the key of its set of jobs. Those keys are not in KEYS
 -- because the workers are only known here; the common prefix keeps them in the same slot.
-local found = {}
+local found, ids, kept = {}, {}, {}
 local all = redis.call('HGETALL', workers)
 for at = 1, #all, 2 do
-  local worker = all[at]
-  found[#found + 1] = {
+  ids[#ids + 1] = all[at]
+  kept[#kept + 1] = all[at + 1]
+end
+local states, loads = values(worker_states, ids), values(worker_loads, ids)
+for at, worker in ipairs(ids) do
+  found[at] = {
     worker,
-    all[at + 1],
-    redis.call('HGET', worker_states, worker) or '',
-    redis.call('HGET', worker_loads, worker) or '0',
+    kept[at],
+    states[at] or '',
+    loads[at] or '0',
     redis.call('ZSCORE', worker_beats, worker) or '0',
     redis.call('SMEMBERS', ARGV[1] .. worker),
   }
