@@ -46,7 +46,7 @@ struct Inputs {
     ingested: mpsc::Receiver<Ingested>,
     orders: mpsc::Receiver<ToTranscoder>,
     happened: mpsc::Receiver<(u32, Happened)>,
-    made: mpsc::Receiver<Still>,
+    made: mpsc::Receiver<(u64, Still)>,
     bridged: mpsc::Receiver<Still>,
     origin: JoinHandle<Result<(), Stopped>>,
     shutdown: CancellationToken,
@@ -112,7 +112,9 @@ struct Run {
     progress: watch::Receiver<ez_origin::Progress>,
     status: watch::Sender<Status>,
     happenings: mpsc::Sender<(u32, Happened)>,
-    stills: mpsc::Sender<Still>,
+    stills: mpsc::Sender<(u64, Still)>,
+    /// How many stills were ordered; only the last one is of the last picture.
+    still_orders: u64,
     /// Stills of what an earlier process of this run published.
     bridges: mpsc::Sender<Still>,
     has_taken_over: bool,
@@ -174,7 +176,7 @@ impl Run {
                 outcome = left(self.leaving.as_mut()) => Some(outcome),
                 ended = &mut inputs.origin => Some(origin_outcome(ended)),
                 Some((local, event)) = inputs.happened.recv() => self.on_period(local, event).await,
-                Some(still) = inputs.made.recv() => self.on_still(still).await,
+                Some((order, still)) = inputs.made.recv() => self.on_still(order, still).await,
                 Some(still) = inputs.bridged.recv() => self.on_bridge(still).await,
                 length = closing(self.period.as_mut()) => self.on_closed(length).await,
                 event = inputs.ingested.recv(), if takes_media => {

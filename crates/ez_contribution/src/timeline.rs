@@ -170,6 +170,12 @@ impl Contribution {
         self.audio.heard = self.audio.heard.max(heard);
     }
 
+    /// Whether a still was asked for and no live picture has come since: one of a picture before that would
+    /// show what viewers have seen already.
+    pub const fn wants_still(&self) -> bool {
+        self.has_asked_for_still && self.still.is_none()
+    }
+
     /// Gives the picture that the present or coming gap shows. It serves until live video is back.
     pub fn set_still(&mut self, still: Still, now: Duration) -> Result<Output, StillError> {
         self.set_now(now);

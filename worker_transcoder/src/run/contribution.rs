@@ -138,13 +138,15 @@ impl Run {
         None
     }
 
-    pub(super) fn order_still(&self) {
+    pub(super) fn order_still(&mut self) {
         let Some(gop) = self.contribution.as_ref().and_then(Contribution::last_gop) else { return };
         let made = still::make(self.description.tools.ffmpeg.clone(), self.description.folder.clone(), gop);
         let stills = self.stills.clone();
+        self.still_orders += 1;
+        let order = self.still_orders;
         self.tasks.spawn(async move {
             match made.await {
-                Ok(still) => drop(stills.send(still).await),
+                Ok(still) => drop(stills.send((order, still)).await),
                 Err(error) => {
                     tracing::warn!(error = format!("{error:#}"), "the gap shows the last key frame");
                 }
@@ -152,7 +154,13 @@ impl Run {
         });
     }
 
-    pub(super) async fn on_still(&mut self, still: Still) -> Option<Over> {
+    /// A still was made. While it was, the publisher may have sent more, and gone only then: what is not the last
+    /// picture any more is not shown.
+    pub(super) async fn on_still(&mut self, order: u64, still: Still) -> Option<Over> {
+        let is_wanted = self.contribution.as_ref().is_some_and(Contribution::wants_still);
+        if order != self.still_orders || !is_wanted {
+            return None;
+        }
         match self.contribution.as_mut()?.set_still(still, self.clock.now()) {
             Ok(output) => self.put_out(output).await,
             Err(error) => {

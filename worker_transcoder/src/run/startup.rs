@@ -91,6 +91,7 @@ pub async fn run(description: RunDescription, shutdown: CancellationToken) -> Re
         status: status.clone(),
         happenings,
         stills,
+        still_orders: 0,
         bridges,
         has_taken_over: false,
         contribution: None,

@@ -88,9 +88,12 @@ impl View<'_> {
             .map_or((Fault::Contribution, "the publisher is connected but sends no picture"), |remark| {
                 (remark.fault, remark.reason.as_str())
             });
-        let goes_on =
-            if is_mended { "goes on from there in a new period" } else { "shows the last picture meanwhile" };
-        let mut reason = format!("{why}; the channel {goes_on}");
+        let meanwhile = if is_mended {
+            "; the channel goes on from there in a new period"
+        } else {
+            "; the channel shows the last picture meanwhile"
+        };
+        let mut reason = format!("{why}{meanwhile}");
         if let Some(trouble) = self.trouble {
             reason.push_str("; ");
             reason.push_str(&trouble.reason);

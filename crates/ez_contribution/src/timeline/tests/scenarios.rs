@@ -497,6 +497,22 @@ fn slow_clock_is_followed() {
     assert!(largest_hole(&rig.frames(false), 0) <= 25);
 }
 
+/// One that is made while more comes would show a picture again that later ones have followed.
+#[test]
+fn a_still_is_wanted_only_until_the_next_picture() {
+    let mut rig = Rig::new(settings(30));
+    rig.start(0);
+    rig.feed(&Encoder::A, 0, 0, 3000);
+    assert!(!rig.contribution.wants_still());
+    rig.until(ms(3300));
+    assert!(rig.contribution.wants_still(), "a short silence: a gap may be about to come");
+    rig.feed(&Encoder::A, 300, 3000, 3034);
+    assert!(!rig.contribution.wants_still(), "what was asked for is not the last picture any more");
+    let output = rig.contribution.publisher_ended(rig.now);
+    rig.take(output);
+    assert!(rig.contribution.wants_still(), "asked for anew");
+}
+
 /// Half a second without a picture is silence of most encoders, and nothing of one that sends two a second.
 #[test]
 fn slow_pictures_are_no_stall() {
