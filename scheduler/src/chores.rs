@@ -6,7 +6,7 @@
 mod end_playlists;
 mod remove_media;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +25,8 @@ use crate::troubles::Troubles;
 const BATCH: usize = 10_000;
 /// Chores that are done at once: a bucket that hangs keeps few others waiting.
 const AT_ONCE: usize = 16;
+/// How long one list is worked on.
+const TURN: Duration = Duration::from_secs(15);
 /// Pauses after failures of one job: doubled from the first to the last.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
 
@@ -92,19 +94,25 @@ impl Chores {
         };
         self.troubles.worked(&None);
         // What another scheduler finished needs no pause any more.
-        self.retries.retain(|id, _| jobs.contains(id));
+        let present: HashSet<JobId> = jobs.iter().copied().collect();
+        self.retries.retain(|id, _| present.contains(id));
 
-        let now = Instant::now();
+        let began = Instant::now();
         let due =
-            jobs.into_iter().filter(|id| self.retries.get(id).is_none_or(|retry| retry.not_before <= now));
+            jobs.into_iter().filter(|id| self.retries.get(id).is_none_or(|retry| retry.not_before <= began));
+        // Those that have not failed yet come first, whatever else hangs.
+        let (again, first): (Vec<JobId>, Vec<JobId>) = due.partition(|id| self.retries.contains_key(id));
+        let due = [first, again].concat();
+        let mut left = due.len();
         let running = &Arc::clone(&self.running);
         // Once it ends nothing more is begun; what is under way is brought to its end.
-        let doing = stream::iter(due.collect::<Vec<_>>())
-            .take_while(|_| std::future::ready(!ended.is_cancelled()))
+        let doing = stream::iter(due)
+            .take_while(|_| std::future::ready(!ended.is_cancelled() && began.elapsed() < TURN))
             .map(|id| async move { (id, do_one(running, id).await) });
         let mut doing = doing.buffer_unordered(AT_ONCE);
         let mut progress = Progress::Done;
         while let Some((id, done)) = doing.next().await {
+            left -= 1;
             match done {
                 Ok(Progress::Done) => self.worked(id),
                 Ok(Progress::More) => {
@@ -114,7 +122,8 @@ impl Chores {
                 Err(error) => self.failed(id, &error),
             }
         }
-        progress
+        // The list is read again, for what came meanwhile.
+        if left > 0 { Progress::More } else { progress }
     }
 
     fn worked(&mut self, id: JobId) {

@@ -212,6 +212,7 @@ impl Run {
 
     fn wakeup(&self) -> tokio::time::Instant {
         let due = self.contribution.as_ref().and_then(Contribution::next_wakeup);
+        let due = due.into_iter().chain(self.measured_at()).min();
         let is_fed = self.period.as_ref().is_some_and(|active| active.next.is_none());
         match due {
             Some(due) if is_fed || self.period.is_none() => self.clock.instant(due),
@@ -309,10 +310,9 @@ impl Run {
             is_overdue: self.meter.publishing_for(self.clock.now()) > FIRST_PICTURE,
             is_filling: self.is_filling,
             has_media: self.period.as_ref().is_some_and(|active| active.has_begun),
-            has_published: self
-                .period
-                .as_ref()
-                .is_some_and(|active| progress.newest_period == active.period.local),
+            has_published: self.period.as_ref().is_some_and(|active| {
+                active.next != Some(Next::Replay) && progress.newest_period == active.period.local
+            }),
             has_shown: progress.committed > 0,
             remark: self.remark.as_ref(),
             trouble: progress.trouble.clone(),

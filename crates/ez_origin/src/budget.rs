@@ -18,6 +18,8 @@ const SECONDS: u64 = 600;
 const RESERVE_BYTES: u64 = 256 * 1024 * 1024;
 /// And on a small one: this part of it.
 const RESERVE_PART: u64 = 10;
+/// The part of a shortage that one look of one channel makes up for.
+const SHARE: u64 = 4;
 /// Room for the smallest of ladders.
 const LEAST_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -25,8 +27,9 @@ const LEAST_BYTES: u64 = 64 * 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct Budget {
     bytes: u64,
-    /// In the order in which renditions are given up.
+    /// In the order in which renditions are given up: pictures, so many, then sound.
     order: Vec<RenditionName>,
+    pictures: usize,
 }
 
 /// How much of the reserve of a disk is in use.
@@ -51,7 +54,7 @@ impl Budget {
         video.sort_by_key(|rendition| std::cmp::Reverse(rendition.max_bitrate.bps()));
         let video = video.into_iter().map(|rendition| rendition.name.clone());
         let audio = spec.audio.iter().map(|rendition| rendition.name.clone());
-        Self { bytes, order: video.chain(audio).collect() }
+        Self { bytes, order: video.chain(audio).collect(), pictures: spec.video.len() }
     }
 
     /// Gives segments up until the rest fits; answers what went, with the place of its period. `room` is that of
@@ -62,13 +65,25 @@ impl Budget {
         room: Option<Room>,
     ) -> Vec<(usize, RenditionName, Segment)> {
         let mut waiting: u64 = periods.iter().map(|period| period.slots.bytes()).sum();
-        let most = self.bytes.min(waiting.saturating_sub(room.map_or(0, missing)));
         let mut given_up = Vec::new();
         for rendition in &self.order {
             for (place, period) in periods.iter_mut().enumerate() {
-                while waiting > most {
+                while waiting > self.bytes {
                     let Some(segment) = period.slots.give_up_oldest(rendition.as_str()) else { break };
                     waiting = waiting.saturating_sub(segment.bytes);
+                    given_up.push((place, rendition.clone(), segment));
+                }
+            }
+        }
+        // Each channel of the worker sees the same disk, so none makes all of the room at once; and sound and the
+        // lowest picture are kept: whoever fills the disk, it is not they.
+        let mut share = room.map_or(0, missing) / SHARE;
+        for rendition in self.order.iter().take(self.pictures.saturating_sub(1)) {
+            for (place, period) in periods.iter_mut().enumerate() {
+                while share > 0
+                    && let Some(segment) = period.slots.give_up_oldest(rendition.as_str())
+                {
+                    share = share.saturating_sub(segment.bytes);
                     given_up.push((place, rendition.clone(), segment));
                 }
             }

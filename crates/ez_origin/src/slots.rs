@@ -131,7 +131,8 @@ impl Slots {
     /// Whether this segment waits, for the store or for the other renditions.
     pub(crate) fn is_waiting(&self, rendition: &str, decode_time: u64) -> bool {
         let rendition = self.renditions.iter().find(|candidate| candidate.name == rendition);
-        rendition.is_some_and(|rendition| rendition.waiting.contains_key(&decode_time))
+        let waiting = rendition.and_then(|rendition| rendition.waiting.get(&decode_time));
+        waiting.is_some_and(|waiting| waiting.state != State::Lost)
     }
 
     /// The oldest segment of a rendition that is not stored yet, now given up: one whose upload does not get

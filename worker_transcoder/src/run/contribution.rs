@@ -24,6 +24,8 @@ const LONGEST_GOP: Duration = Duration::from_secs(10);
 const HELD_UP: Duration = Duration::from_millis(100);
 /// How long the pictures of an encoder that names no frame rate are looked at before they are encoded.
 const MEASURED: Duration = Duration::from_millis(500);
+/// How wrong a rate may be that was measured in that time.
+const UNSURE: f64 = 0.01;
 /// Output frame rate when neither the request nor the contribution names one.
 const FALLBACK_RATE: (u32, u32) = (30, 1);
 
@@ -50,7 +52,8 @@ impl Run {
                     return None;
                 }
                 let is_media = tag.kind != flv::Kind::Script;
-                if is_media && self.period.is_none() && !self.opens_period(now).await {
+                let is_picture = tag.kind == flv::Kind::Video;
+                if is_media && self.period.is_none() && !self.opens_period(is_picture, now).await {
                     return None;
                 }
                 let contribution = self.contribution.as_mut()?;
@@ -72,11 +75,22 @@ impl Run {
 
     /// Opens a period for media that comes in, as soon as its frame rate is known: from the encoder's words or,
     /// without any, from its first pictures, which are held back meanwhile. Answers whether the run goes on.
-    async fn opens_period(&mut self, now: Duration) -> bool {
-        let since = *self.unmeasured_since.get_or_insert(now);
-        if !self.knows_frame_rate() && now.saturating_sub(since) < MEASURED {
+    async fn opens_period(&mut self, is_picture: bool, now: Duration) -> bool {
+        if is_picture {
+            self.unmeasured_since.get_or_insert(now);
+        }
+        if !self.knows_frame_rate() && self.measured_at().is_none_or(|at| now < at) {
             return true;
         }
+        self.open_measured().await
+    }
+
+    /// When the first pictures have told the frame rate that nobody named.
+    pub(super) fn measured_at(&self) -> Option<Duration> {
+        self.unmeasured_since.map(|since| since + MEASURED)
+    }
+
+    async fn open_measured(&mut self) -> bool {
         self.unmeasured_since = None;
         if let Err(failure) = self.open_period(Duration::ZERO).await {
             self.give_up(failure).await;
@@ -91,9 +105,10 @@ impl Run {
 
     pub(super) async fn on_publisher_gone(&mut self, reason: &EndReason, now: Duration) -> Option<Over> {
         tracing::info!(?reason, "the publisher is gone");
+        if self.unmeasured_since.is_some() && !self.open_measured().await {
+            return None;
+        }
         self.publisher = None;
-        self.unmeasured_since = None;
-        self.held.clear();
         self.meter.publisher_ended(now);
         self.remark = Some(Remark::contribution(state::gone(reason)));
         let output = self.contribution.as_mut()?.publisher_ended(now);
@@ -108,7 +123,7 @@ impl Run {
 
     /// Writes tags to ffmpeg and does what the contribution asks for.
     pub(super) async fn put_out(&mut self, output: Output) -> Option<Over> {
-        if self.unmeasured_since.is_some() && self.publisher.is_some() {
+        if self.unmeasured_since.is_some() {
             self.held.push(output);
             return None;
         }
@@ -187,6 +202,9 @@ impl Run {
 
     pub(super) async fn tick(&mut self) -> Option<Over> {
         let now = self.look_up();
+        if self.measured_at().is_some_and(|at| now >= at) && !self.open_measured().await {
+            return None;
+        }
         let output = self.contribution.as_mut()?.tick(now);
         self.put_out(output).await
     }
@@ -219,7 +237,7 @@ impl Run {
 
     /// The rate of the pictures that came so far.
     fn measured_rate(&self) -> Option<FrameRate> {
-        usable(self.contribution.as_ref()?.figures(self.clock.now()).frames_per_second?)
+        measured(self.contribution.as_ref()?.figures(self.clock.now()).frames_per_second?)
     }
 
     /// Whether the rate of a period can be told before any of its pictures came.
@@ -247,6 +265,12 @@ impl Run {
     }
 }
 
+/// Whole where it may be: half a second of whole milliseconds does not tell 29.97 from 30.
+fn measured(rate: f64) -> Option<FrameRate> {
+    let whole = rate.round();
+    usable(if (rate - whole).abs() < rate * UNSURE { whole } else { rate })
+}
+
 fn usable(rate: f64) -> Option<FrameRate> {
     let rate = Some(rate).filter(|rate| (rules::MIN_FRAME_RATE..=rules::MAX_FRAME_RATE).contains(rate))?;
     FrameRate::snapped(rate)
@@ -256,4 +280,27 @@ pub(super) fn duration_of(rate: FrameRate) -> FrameDuration {
     FrameDuration::from_rate(rate.numerator(), rate.denominator())
         .or_else(|| FrameDuration::from_rate(FALLBACK_RATE.0, FALLBACK_RATE.1))
         .unwrap_or_else(|| unreachable!("the fallback rate is between 1 and 240"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_measured_rate_is_whole_where_it_may_be() {
+        // 15 pictures of a 30 fps feed span 14 steps in 467 ms.
+        for (rate, expected) in [
+            (14.0 / 0.467, "30"),
+            (28.0 / 0.467, "60"),
+            (25.05, "25"),
+            (23.98, "24"),
+            (12.5, "25/2"),
+            (2.0, "2"),
+        ] {
+            assert_eq!(measured(rate).map(|rate| rate.to_string()).as_deref(), Some(expected), "{rate}");
+        }
+        for rate in [0.4, 121.5, 1000.0, f64::NAN] {
+            assert_eq!(measured(rate), None, "{rate}");
+        }
+    }
 }

@@ -42,6 +42,10 @@ async fn survives_the_death_of(program: &str, number: u8) -> Result<()> {
     run.until("it streams", 15, |state, _| matches!(state, RunState::Streaming { .. })).await?;
     viewer.until(&run, "two segments", |text| segments(text) >= 2).await?;
     kill(child(&run, program)?, Signal::SIGKILL).context("kill the child")?;
+    let is_told =
+        |state: &RunState| matches!(state, RunState::Interrupted { fault: Some(Fault::Worker), .. });
+    run.until("whose fault it is", 5, |state, _| is_told(state)).await?;
+    run.until("it streams again", 10, |state, _| matches!(state, RunState::Streaming { .. })).await?;
     viewer.until(&run, "media of a second period", |text| text.contains("#EXT-X-DISCONTINUITY\n")).await?;
     publisher.wait(Duration::from_secs(30)).await?;
     run.stop().await?;

@@ -54,7 +54,7 @@ pub(super) async fn start(
     let began = Instant::now();
     let pusher = Pusher {
         api: api.clone(),
-        id,
+        id: id.clone(),
         ffmpeg: tools.join("ffmpeg"),
         folder: layout.root().to_path_buf(),
         log: layout.log("demo"),
@@ -62,6 +62,7 @@ pub(super) async fn start(
     };
     tasks.spawn("demo pusher", OnFailure::Log, pusher.run());
     let manifest = playback.first().context("the job has no playback address")?;
+    api.streaming(&id).await?;
     api.playing(manifest).await.with_context(|| format!("see {}", layout.logs().display()))?;
     say(format!("demo: playing after {:.1} s\n", began.elapsed().as_secs_f32()));
     Ok(())
@@ -124,14 +125,14 @@ impl Api {
             return Ok(false);
         }
         let found: Value = found.error_for_status().context("look for the last demo")?.json().await?;
-        if found.get("State").and_then(Value::as_str) != Some("stopped") {
-            // Its launcher was killed: it goes on by itself.
-            return Ok(true);
+        if found.get("State").and_then(Value::as_str) == Some("stopped") {
+            let replaced =
+                self.client.put(&url).json(spec).send().await.context("bring the demo up to date")?;
+            if !replaced.status().is_success() {
+                return Ok(false);
+            }
         }
-        let replaced = self.client.put(&url).json(spec).send().await.context("bring the demo up to date")?;
-        if !replaced.status().is_success() {
-            return Ok(false);
-        }
+        // Of a launcher that was killed it may run still, or be about to stop.
         let resumed = self.client.put(format!("{url}/resume")).send().await.context("resume the demo")?;
         Ok(resumed.status().is_success())
     }
@@ -165,6 +166,20 @@ impl Api {
                     told("Reason")
                 );
             }
+            sleep(BETWEEN_LOOKS).await;
+        }
+    }
+
+    /// Waits until what is pushed is published: a channel that goes on has older segments to play.
+    async fn streaming(&self, id: &str) -> Result<()> {
+        let deadline = Instant::now() + UNTIL_PLAYING;
+        loop {
+            let job = self.job(id).await?;
+            if job.get("State").and_then(Value::as_str) == Some("streaming") {
+                return Ok(());
+            }
+            let reason = job.get("Reason").map(ToString::to_string).unwrap_or_default();
+            ensure!(Instant::now() < deadline, "nothing was published within {UNTIL_PLAYING:?}: {reason}");
             sleep(BETWEEN_LOOKS).await;
         }
     }
