@@ -10,7 +10,7 @@ readonly media_tools=(
 )
 
 # The stamp tells a file that was checked from one that was changed since, without reading it all.
-stamp_of() { stat -c "$2 %s %Y" "$tools/bin/$1" 2>/dev/null; }
+stamp_of() { stat -c "$2 %s %.9Y" "$tools/bin/$1" 2>/dev/null; }
 
 media_tool_is_good() {
     local file=$tools/bin/$1 stamp=$tools/bin/.$1.sha256
