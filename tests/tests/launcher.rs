@@ -38,8 +38,11 @@ impl Launcher {
         // Tests lie in `deps`, beside which the programs are.
         let tests = std::env::current_exe()?;
         let program: PathBuf = tests.ancestors().nth(2).context("a target folder")?.join("ez_local");
-        let mut command = Command::new(program);
+        // As from a terminal, even where the tests themselves run under nohup.
+        let mut command = Command::new("env");
         command
+            .arg("--default-signal=HUP")
+            .arg(program)
             .args(words)
             .arg("--data")
             .arg(self.data.path())
