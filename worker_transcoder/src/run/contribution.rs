@@ -85,9 +85,10 @@ impl Run {
         self.open_measured().await
     }
 
-    /// When the first pictures have told the frame rate that nobody named.
+    /// When the first pictures have told the frame rate that nobody named. Never in a run that ends: it opens no
+    /// period any more.
     pub(super) fn measured_at(&self) -> Option<Duration> {
-        self.unmeasured_since.map(|since| since + MEASURED)
+        self.unmeasured_since.filter(|_| self.leaving.is_none()).map(|since| since + MEASURED)
     }
 
     async fn open_measured(&mut self) -> bool {
