@@ -6,6 +6,7 @@
 pub mod audio;
 pub mod avc;
 mod bits;
+pub mod hevc;
 pub mod metadata;
 pub mod silence;
 pub mod video;

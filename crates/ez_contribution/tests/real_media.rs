@@ -212,8 +212,9 @@ fn with_gap(make_still: bool) -> Session {
         assert!(session.events.contains(&Event::StillWanted));
         session.until(FIRST + Duration::from_millis(80));
         let gop = session.contribution.last_gop().unwrap();
-        let filter = format!("select=gte(n\\,{})", gop.pictures - 1);
+        let filter = format!("select=gte(t\\,{})", f64::from(gop.last_ms - 2) / 1000.0);
         let arguments = [
+            "-copyts",
             "-f",
             "flv",
             "-i",

@@ -18,6 +18,8 @@ pub(super) const ENCODER_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a gap waits for its still before it shows the last key frame; the segment in hand is late by
 /// as much.
 const STILL_PATIENCE: Duration = Duration::from_millis(250);
+/// Tries at a still: a machine that stands still for a moment makes one late.
+const STILL_TRIES: u32 = 3;
 /// The longest distance of key frames of a contribution that is replayed whole.
 const LONGEST_GOP: Duration = Duration::from_secs(10);
 /// A loop that comes back so much later than it should was held up.
@@ -156,15 +158,18 @@ impl Run {
 
     pub(super) fn order_still(&mut self) {
         let Some(gop) = self.contribution.as_ref().and_then(Contribution::last_gop) else { return };
-        let made = still::make(self.description.tools.ffmpeg.clone(), self.description.folder.clone(), gop);
+        let (ffmpeg, folder) = (self.description.tools.ffmpeg.clone(), self.description.folder.clone());
         let stills = self.stills.clone();
         self.still_orders += 1;
         let order = self.still_orders;
         self.tasks.spawn(async move {
-            match made.await {
-                Ok(still) => drop(stills.send((order, still)).await),
-                Err(error) => {
-                    tracing::warn!(error = format!("{error:#}"), "the gap shows the last key frame");
+            for tries in 1..=STILL_TRIES {
+                match still::make(ffmpeg.clone(), folder.clone(), gop.clone()).await {
+                    Ok(still) => return drop(stills.send((order, still)).await),
+                    Err(error) => {
+                        // The gap shows the last key frame if that may be repeated, else nothing.
+                        tracing::warn!(error = format!("{error:#}"), tries, "no still of the last picture");
+                    }
                 }
             }
         });

@@ -10,9 +10,10 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use bytes::{Bytes, BytesMut};
 use ez_api::internal::ToolPaths;
+use ez_contribution::media::video::Codec;
 use ez_contribution::timeline::{LastGop, Still};
 use ez_domain::content_key::ContentKey;
 use ez_origin::LastMedia;
@@ -26,7 +27,10 @@ const DEADLINE: Duration = Duration::from_secs(2);
 
 /// Makes the still of `gop`'s last picture.
 pub(crate) async fn make(ffmpeg: PathBuf, folder: PathBuf, gop: LastGop) -> Result<Still> {
-    extract(ffmpeg, folder, "flv", gop.pictures.saturating_sub(1), gop.flv).await
+    // Times are rounded to milliseconds on the way.
+    let from = f64::from(gop.last_ms.saturating_sub(2)) / 1000.0;
+    let wanted = Wanted { format: "flv", select: format!("gte(t\\,{from})"), codec: gop.codec };
+    extract(ffmpeg, folder, wanted, gop.flv).await
 }
 
 /// Makes a still of the end of what an earlier process published.
@@ -49,20 +53,27 @@ pub(crate) async fn of_media(
         None => bytes.freeze(),
         Some(key) => clear_copy::make(tools.packager, &folder, &bytes, key).await?,
     };
-    extract(tools.ffmpeg, folder, "mp4", pictures.saturating_sub(2), media).await
+    // The publisher is not there yet; H.264 is what most send.
+    let select = format!("gte(n\\,{})", pictures.saturating_sub(2));
+    let wanted = Wanted { format: "mp4", select, codec: Codec::Avc };
+    extract(tools.ffmpeg, folder, wanted, media).await
 }
 
-/// Decodes `media` and encodes the picture with this index (from zero) alone.
-async fn extract(
-    ffmpeg: PathBuf,
-    folder: PathBuf,
-    format: &str,
-    index: usize,
-    media: Bytes,
-) -> Result<Still> {
+/// Which picture of what.
+struct Wanted {
+    /// The container that it comes in.
+    format: &'static str,
+    /// True from the wanted picture on: an expression of ffmpeg's filter `select`, with the times of the media.
+    select: String,
+    /// What it is encoded in.
+    codec: Codec,
+}
+
+/// Decodes `media` and encodes the wanted picture alone.
+async fn extract(ffmpeg: PathBuf, folder: PathBuf, wanted: Wanted, media: Bytes) -> Result<Still> {
     let mut child = child::spawn(child::Spec {
         program: ffmpeg,
-        arguments: arguments(format, index).into_iter().map(OsString::from).collect(),
+        arguments: arguments(&wanted)?.into_iter().map(OsString::from).collect(),
         environment: Vec::new(),
         folder,
         stdin: Stdio::piped(),
@@ -85,9 +96,17 @@ async fn extract(
     Still::from_flv(&output.stdout).context("no usable picture")
 }
 
-fn arguments(format: &str, index: usize) -> Vec<String> {
-    let select = format!("select=gte(n\\,{index})");
-    [
+fn arguments(wanted: &Wanted) -> Result<Vec<String>> {
+    let select = format!("select={}", wanted.select);
+    // One picture on which decoding can start, and that refers to nothing: IDR.
+    let encoder: &[&str] = match wanted.codec {
+        Codec::Avc => &["libx264", "-preset", "ultrafast", "-crf", "20"],
+        Codec::Hevc => {
+            &["libx265", "-preset", "ultrafast", "-crf", "20", "-x265-params", "log-level=error:open-gop=0"]
+        }
+        other => bail!("no still is made in {other}"),
+    };
+    let before = [
         "-v",
         "error",
         "-nostdin",
@@ -96,8 +115,9 @@ fn arguments(format: &str, index: usize) -> Vec<String> {
         // Frame threads would only delay the one picture that is wanted.
         "-threads",
         "2",
+        "-copyts",
         "-f",
-        format,
+        wanted.format,
         "-i",
         "pipe:0",
         "-an",
@@ -108,21 +128,9 @@ fn arguments(format: &str, index: usize) -> Vec<String> {
         "-fps_mode",
         "passthrough",
         "-c:v",
-        "libx264",
-        "-preset",
-        "ultrafast",
-        "-crf",
-        "20",
-        "-bf",
-        "0",
-        "-pix_fmt",
-        "yuv420p",
-        "-f",
-        "flv",
-        "-flvflags",
-        "no_duration_filesize",
-        "pipe:1",
-    ]
-    .map(ToOwned::to_owned)
-    .to_vec()
+    ];
+    let after =
+        ["-bf", "0", "-pix_fmt", "yuv420p", "-f", "flv", "-flvflags", "no_duration_filesize", "pipe:1"];
+    let all = before.iter().chain(encoder).chain(&after);
+    Ok(all.map(|argument| (*argument).to_owned()).collect())
 }

@@ -82,6 +82,53 @@ async fn a_returning_publisher_goes_on_in_the_same_period_and_loses_no_frame() -
     .await
 }
 
+/// Encoders of H.265 code most key frames so that pictures before them may be referred to (open GOP).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publisher_of_open_gops_leaves_freezes_and_returns_in_one_period() -> Result<()> {
+    undisturbed(async || {
+        let bucket = Bucket::start().await;
+        let mut run = Running::start(&bucket, job(15), 1, spec()).await?;
+        let mut viewer = Viewer::new(&spec());
+        let open = |seconds, first| Contribution {
+            video: VideoCodec::H265,
+            b_frames: 2,
+            ..contribution(seconds, first)
+        };
+        let mut publisher = Publisher::start(&open(4, 0).flv().await?, &run.ingest_url, Repeat::Once)?;
+        publisher.wait(Duration::from_secs(20)).await?;
+        run.until("the gap is noticed", 10, |state, _| matches!(state, RunState::Interrupted { .. })).await?;
+        let at_the_gap = segments(&viewer.look(&run).await?);
+        viewer.until(&run, "two more segments", |text| segments(text) >= at_the_gap + 2).await?;
+
+        let mut publisher = Publisher::start(&open(12, 1000).flv().await?, &run.ingest_url, Repeat::Once)?;
+        run.until("it streams again", 10, |state, _| matches!(state, RunState::Streaming { .. })).await?;
+        let before = segments(&viewer.look(&run).await?);
+        viewer.until(&run, "the returner's segments", |text| segments(text) >= before + 2).await?;
+        publisher.pause()?;
+        run.until("the silence is noticed", 10, |state, _| matches!(state, RunState::Interrupted { .. }))
+            .await?;
+        let before = segments(&viewer.look(&run).await?);
+        viewer.until(&run, "a segment of the silence", |text| segments(text) > before).await?;
+        publisher.resume()?;
+        run.until("it streams on", 10, |state, _| matches!(state, RunState::Streaming { .. })).await?;
+        publisher.wait(Duration::from_secs(30)).await?;
+        run.stop().await?;
+        let ended = viewer.look(&run).await?;
+        assert!(!ended.contains("#EXT-X-DISCONTINUITY\n"), "{ended}");
+
+        let periods = decode_periods(&run, "low").await?;
+        let [read] = periods.as_slice() else { bail!("not one period: {periods:?}") };
+        assert_eq!((read.first, read.last), (Some(0), Some(1359)), "{read:?}");
+        assert_eq!((read.out_of_order, read.unreadable), (0, 0), "{read:?}");
+        // Missing are the numbers between the two, and what was stale after the silence: about its length, up
+        // to a key frame, of which there is one a second.
+        let stale = read.dropped.checked_sub(1000 - 120).context("less missing than was never sent")?;
+        assert!((1..=180).contains(&stale), "{stale} frames: {read:?}");
+        Ok(())
+    })
+    .await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_reconnect_window_the_playlists_rest_and_a_new_period_follows() -> Result<()> {
     undisturbed(async || {

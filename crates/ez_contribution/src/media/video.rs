@@ -14,7 +14,7 @@ pub enum Codec {
     Avc,
     /// H.265 in Enhanced RTMP.
     Hevc,
-    /// AV1 in Enhanced RTMP.
+    /// AV1 in Enhanced RTMP. It is not taken: the ffmpeg that is installed decodes none in software.
     Av1,
     /// A classic codec id that is not taken (2 is Sorenson, 4 is VP6, 12 is H.265 without standing).
     OtherId(u8),
@@ -25,7 +25,7 @@ pub enum Codec {
 impl Codec {
     /// Whether a contribution of this codec can be taken.
     pub const fn is_supported(self) -> bool {
-        matches!(self, Self::Avc | Self::Hevc | Self::Av1)
+        matches!(self, Self::Avc | Self::Hevc)
     }
 }
 
@@ -171,6 +171,7 @@ mod tests {
         assert_eq!(Codec::OtherFourCc(*b"vp09").to_string(), "video codec 'vp09'");
         assert!(!Codec::OtherId(2).is_supported());
         assert!(Codec::Hevc.is_supported());
+        assert!(!Codec::Av1.is_supported());
     }
 
     proptest! {

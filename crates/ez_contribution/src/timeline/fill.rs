@@ -9,9 +9,9 @@ use bytes::Bytes;
 
 use super::settings::{MAX_SLOTS, MAX_STALL_SECONDS, STALLED_FRAMES};
 use super::time::{MS, Nanos, nanos};
-use super::tracks::{STEREO, Slots, audio_frames, stereo_header};
+use super::tracks::{CachedKey, STEREO, Slots, audio_frames, stereo_header};
 use super::{Contribution, Event, Phase};
-use crate::media::silence;
+use crate::media::{hevc, silence};
 
 impl Contribution {
     /// Does what is due at the present time.
@@ -96,8 +96,10 @@ impl Contribution {
     fn filler_picture(&self) -> Option<(Bytes, Bytes, Nanos)> {
         let still =
             self.still.as_ref().map(|still| (still.header.clone(), still.body.clone(), still.composition));
-        let cached =
-            || self.video.key.as_ref().map(|key| (key.header.clone(), key.body.clone(), key.composition));
+        let cached = || {
+            let CachedKey { header, body, composition } = self.video.key.as_ref()?;
+            hevc::can_repeat(header, body).then(|| (header.clone(), body.clone(), *composition))
+        };
         still.or_else(cached)
     }
 

@@ -12,6 +12,7 @@ use super::tracks::CachedKey;
 use super::{Contribution, Event, Phase, Unsupported};
 use crate::flv::Kind;
 use crate::media::audio::{self, Config};
+use crate::media::hevc;
 use crate::media::video::{self, Packet};
 
 impl Contribution {
@@ -194,9 +195,15 @@ impl Contribution {
         is_key: bool,
         with_header: bool,
     ) {
+        // Not what its encoder had before it: another publisher's pictures, fillers, or less than all.
+        let follows_others = with_header || self.video.is_gated || self.video.filling.is_some();
+        let mut shown = tag.body.clone();
         if is_key && let Some((_, header)) = self.publisher.video.clone() {
             if with_header || self.video.header.as_ref() != Some(&header) {
                 self.write_video_header(header.clone(), dts);
+            }
+            if follows_others {
+                shown = hevc::spliced(&header, &tag.body);
             }
             self.video.key = Some(CachedKey { header, body: tag.body.clone(), composition });
             self.video.is_gated = false;
@@ -205,7 +212,7 @@ impl Contribution {
         self.video.heard = tag.arrival;
         self.still = None;
         self.has_asked_for_still = false;
-        self.write_picture(tag.body.clone(), dts, composition, is_key, false);
+        self.write_picture(shown, dts, composition, is_key, false);
     }
 
     pub(super) fn write_video_header(&mut self, header: Bytes, dts: Nanos) {

@@ -36,7 +36,7 @@ pub enum Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unsupported {
     /// The video codec.
-    #[error("{0} is not supported: publish H.264, or HEVC or AV1 by Enhanced RTMP")]
+    #[error("{0} is not supported: publish H.264, or HEVC by Enhanced RTMP")]
     Video(video::Codec),
     /// The audio codec.
     #[error("{0} is not supported: publish AAC")]

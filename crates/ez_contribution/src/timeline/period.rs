@@ -21,8 +21,11 @@ use crate::media::video::{Codec, Packet};
 pub struct LastGop {
     /// A complete FLV file: header, sequence header, pictures from timestamp 0 on.
     pub flv: Bytes,
-    /// How many pictures there are: the last one is the still.
-    pub pictures: usize,
+    /// When the last picture is shown, in ms on the file's timeline: that one is the still. Counting pictures
+    /// would not find it, as those that lead an open key frame are not decoded.
+    pub last_ms: u32,
+    /// The codec that the still must have, too.
+    pub codec: Codec,
 }
 
 impl Contribution {
@@ -86,18 +89,21 @@ impl Contribution {
     /// The last live pictures, to make a still of.
     pub fn last_gop(&self) -> Option<LastGop> {
         let key = self.video.key.as_ref()?;
+        let codec = Packet::parse(&key.header)?.codec;
         let pictures = self.writer.ring().last_gop();
         let start = pictures.first()?.dts;
+        let last = pictures.iter().map(|picture| picture.pts).max()?;
         let mut bytes = BytesMut::from(flv::header().as_slice());
+        let since_start = |at: Nanos| u32::try_from(to_ms(at - start)).unwrap_or(0);
         let mut write = |at: Nanos, body: &Bytes| {
-            let timestamp_ms = u32::try_from(to_ms(at - start)).unwrap_or(0);
+            let timestamp_ms = since_start(at);
             flv::write_tag(&Tag { kind: Kind::Video, timestamp_ms, body: body.clone() }, &mut bytes);
         };
         write(start, &key.header);
         for picture in &pictures {
             write(picture.dts, &picture.body);
         }
-        Some(LastGop { flv: bytes.freeze(), pictures: pictures.len() })
+        Some(LastGop { flv: bytes.freeze(), last_ms: since_start(last), codec })
     }
 
     /// Judges the hold: goes live, or waits for a key frame that is not stale.

@@ -134,9 +134,7 @@ fn capabilities() -> EnhancedCapabilities {
     let forward = FourCcCapability::forward();
     EnhancedCapabilities {
         enabled: true,
-        video_codecs: [VideoFourCc::Avc, VideoFourCc::Hevc, VideoFourCc::Av1]
-            .map(|codec| (codec, forward))
-            .into(),
+        video_codecs: [VideoFourCc::Avc, VideoFourCc::Hevc].map(|codec| (codec, forward)).into(),
         audio_codecs: [AudioFourCc::Aac, AudioFourCc::Opus].map(|codec| (codec, forward)).into(),
         ..EnhancedCapabilities::default()
     }

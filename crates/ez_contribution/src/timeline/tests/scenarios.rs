@@ -344,7 +344,7 @@ fn still_replaces_the_key_frame_and_the_publishers_header_comes_back() {
     rig.end(3500);
     assert!(rig.events.contains(&Event::StillWanted));
     let gop = rig.contribution.last_gop().unwrap();
-    assert_eq!(gop.pictures, 45);
+    assert_eq!((gop.last_ms, gop.codec), (44 * 1000 / 30 + 66, Codec::Avc));
     rig.until(ms(3580));
     let wrong = Still::new(hevc_header(0).body, Bytes::from_static(b"\x91hvc1\0\0\0x")).unwrap();
     let refused = rig.contribution.set_still(wrong, rig.now);
