@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use ez_domain::content_key::KeyId;
 use ez_domain::spec::{JobSpec, RenditionName};
 use ez_manifest::fmp4::{InitSegment, Media, MediaSegment};
@@ -126,6 +126,8 @@ impl Period {
             FileKind::Segment { .. } => {
                 let init = self.inits.get(rendition).context("its init segment has not been seen")?;
                 let media = MediaSegment::read(&bytes, &init.segment).context("read the segment")?;
+                // As torn as a file that ends too early: what is missing is encoded again, or was never sent.
+                ensure!(media.is_gapless, "pictures are missing between others: its encoder died");
                 let segment = Segment { t: media.decode_time, d: media.duration, bytes: media.bytes };
                 self.keep(file, self.folder.segment(rendition, segment.t)).await?;
                 if !self.slots.closed(rendition.as_str(), segment) {
@@ -243,12 +245,16 @@ impl Period {
         segments.iter().filter_map(path).collect()
     }
 
-    /// Length of all its media so far, by the first rendition.
+    /// Length of all its media so far: how far every rendition with pictures goes, or every one if none has any.
     pub(crate) fn length(&self) -> Duration {
-        let Some(name) = self.names.first() else { return Duration::ZERO };
-        let timescale = self.inits.get(name).map_or(1, |init| init.segment.timescale.max(1));
-        let micros = u128::from(self.slots.ticks(name.as_str())) * 1_000_000 / u128::from(timescale);
-        Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+        let length = |(name, init): (&RenditionName, &Init)| {
+            let ticks = u128::from(self.slots.ticks(name.as_str()));
+            let micros = ticks * 1_000_000 / u128::from(init.segment.timescale.max(1));
+            Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+        };
+        let has_pictures = |init: &Init| matches!(init.segment.media, Media::Video { .. });
+        let video = self.inits.iter().filter(|(_, init)| has_pictures(init)).map(length).min();
+        video.or_else(|| self.inits.iter().map(length).min()).unwrap_or_default()
     }
 
     pub(crate) const fn id(&self) -> Option<PeriodId> {

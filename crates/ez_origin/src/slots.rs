@@ -49,6 +49,10 @@ enum State {
 }
 
 impl Waiting {
+    const fn end(&self) -> u64 {
+        self.segment.t.saturating_add(self.segment.d)
+    }
+
     /// Whether it has no media that could be used.
     fn is_torn(&self) -> bool {
         self.state == State::Lost && self.segment.d == 0
@@ -178,8 +182,8 @@ impl Slots {
         is_complete.then(|| self.take_firsts())
     }
 
-    /// Takes back what was closed beyond the last slot that every rendition has: the media of these
-    /// segments is encoded again. Answers their names and times.
+    /// Takes back what was closed beyond the last slot that every rendition has, as long as every other: the media
+    /// of these segments is encoded again. Answers their names and times.
     pub(crate) fn cut_to_complete(&mut self) -> Vec<(String, u64)> {
         // One that was torn by the death of its packager is none, and encoded again like those never begun.
         for rendition in &mut self.renditions {
@@ -187,7 +191,10 @@ impl Slots {
                 last.remove();
             }
         }
-        let complete = self.renditions.iter().map(|rendition| rendition.waiting.len()).min().unwrap_or(0);
+        let mut complete = self.renditions.iter().map(|rendition| rendition.waiting.len()).min().unwrap_or(0);
+        if complete > 0 && !self.is_even(complete - 1) {
+            complete -= 1;
+        }
         let mut cut = Vec::new();
         for rendition in &mut self.renditions {
             while rendition.waiting.len() > complete
@@ -199,12 +206,21 @@ impl Slots {
         cut
     }
 
+    /// Whether the pictures of all renditions end together in the slot with this index: an encoder that is killed
+    /// was not equally far with each. All are cut from one MPEG-TS, whose clock is theirs (ISO/IEC 13818-1 2.4.2.2).
+    fn is_even(&self, index: usize) -> bool {
+        let video = self.renditions.iter().filter(|rendition| !rendition.is_audio);
+        let mut ends = video.filter_map(|rendition| rendition.waiting.values().nth(index)).map(Waiting::end);
+        let first = ends.next();
+        ends.all(|end| Some(end) == first)
+    }
+
     /// Ticks from the beginning of a rendition's first segment to the end of its newest.
     pub(crate) fn ticks(&self, rendition: &str) -> u64 {
         let rendition = self.renditions.iter().find(|candidate| candidate.name == rendition);
         let Some((begin, left)) = rendition.and_then(|rendition| rendition.span) else { return 0 };
         let newest = rendition.and_then(|rendition| rendition.waiting.values().next_back());
-        let end = newest.map_or(left, |newest| newest.segment.t.saturating_add(newest.segment.d));
+        let end = newest.map_or(left, Waiting::end);
         end.saturating_sub(begin)
     }
 

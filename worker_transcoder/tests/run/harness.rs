@@ -50,7 +50,7 @@ pub(crate) fn video(name: &str, width: u32, height: u32, kbps: u64) -> VideoRend
         bitrate: Bitrate::from_kbps(kbps),
         max_bitrate: Bitrate::from_kbps(kbps * 12 / 10),
         buffer_bits: Bitrate::from_kbps(kbps * 2),
-        preset: Preset::Ultrafast,
+        preset: Preset::Veryfast,
         crf: None,
         threads: 1,
     }

@@ -108,6 +108,21 @@ fn what_was_torn_at_the_end_is_encoded_again_in_every_rendition() {
 }
 
 #[test]
+fn renditions_that_end_apart_are_cut_back_to_where_they_did_not() {
+    let ladder = [("a".to_owned(), true), ("low".to_owned(), false), ("high".to_owned(), false)];
+    let last = |of_high: u64| {
+        let mut slots = Slots::new(ladder.clone());
+        for (name, d) in [("a", 9), ("low", 8), ("high", of_high)] {
+            slots.closed(name, segment(0));
+            slots.closed(name, Segment { d, ..segment(10) });
+        }
+        slots.cut_to_complete().into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+    };
+    assert_eq!(last(7), ["a", "low", "high"], "one picture fewer in one of them");
+    assert!(last(8).is_empty(), "sound ends where its frames do");
+}
+
+#[test]
 fn what_is_left_at_the_end_is_told_apart() {
     let mut slots = closed(&[("v", 0), ("v", 10), ("a", 0), ("a", 10), ("a", 20)]);
     slots.give_up_oldest("v");
