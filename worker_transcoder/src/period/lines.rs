@@ -1,9 +1,12 @@
 //! What the children print: ffmpeg's progress, and the log lines of both.
 
+use std::time::Duration;
+
 use ez_media::log::{self, Level, Meaning, Source};
 use ez_media::progress::Parser;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::Event;
 
@@ -38,10 +41,40 @@ pub(super) struct Remembered {
     pub(super) is_disk_full: bool,
 }
 
-/// Passes log lines on, each at its level.
+/// Lines of a child that are passed on in a [`FLOOD_WINDOW`]. A decoder that meets a broken stream complains of
+/// every picture, and a log must not fill the worker's disk.
+const FLOOD_LINES: u32 = 20;
+const FLOOD_WINDOW: Duration = Duration::from_secs(10);
+
+/// How many lines were passed on lately.
+#[derive(Debug)]
+struct Flood {
+    began: Instant,
+    lines: u32,
+}
+
+impl Flood {
+    fn new(now: Instant) -> Self {
+        Self { began: now, lines: 0 }
+    }
+
+    /// Whether one more line may be passed on, and how many were not before it.
+    fn admit(&mut self, now: Instant) -> (bool, u32) {
+        let mut held_back = 0;
+        if now.saturating_duration_since(self.began) >= FLOOD_WINDOW {
+            held_back = self.lines.saturating_sub(FLOOD_LINES);
+            *self = Self::new(now);
+        }
+        self.lines = self.lines.saturating_add(1);
+        (self.lines <= FLOOD_LINES, held_back)
+    }
+}
+
+/// Passes log lines on, each at its level, as long as there are not too many.
 pub(super) async fn log(source: Source, output: impl AsyncRead + Unpin) -> Remembered {
     let mut reader = BufReader::new(output);
     let mut line = Vec::new();
+    let mut flood = Flood::new(Instant::now());
     let (mut last_error, mut last_line, mut is_disk_full) = (None, None, false);
     while next_line(&mut reader, &mut line).await {
         let text = String::from_utf8_lossy(&line);
@@ -50,16 +83,47 @@ pub(super) async fn log(source: Source, output: impl AsyncRead + Unpin) -> Remem
             continue;
         }
         let parsed = log::parse(source, text);
-        match parsed.severity() {
-            Level::Error => {
-                tracing::warn!(?source, line = parsed.text, "child reports an error");
-                last_error = Some(parsed.text.to_owned());
-            }
-            Level::Warning => tracing::warn!(?source, line = parsed.text, "child warns"),
-            Level::Info | Level::Debug => tracing::debug!(?source, line = parsed.text, "child says"),
+        let severity = parsed.severity();
+        if severity == Level::Error {
+            last_error = Some(parsed.text.to_owned());
         }
         is_disk_full |= parsed.meaning == Meaning::DiskFull;
         last_line = Some(parsed.text.to_owned());
+        let (is_admitted, held_back) = flood.admit(Instant::now());
+        if held_back > 0 {
+            tracing::warn!(?source, held_back, "lines of a child were held back: it says too much");
+        }
+        if !is_admitted {
+            continue;
+        }
+        match severity {
+            Level::Error => tracing::warn!(?source, line = parsed.text, "child reports an error"),
+            Level::Warning => tracing::warn!(?source, line = parsed.text, "child warns"),
+            Level::Info | Level::Debug => tracing::debug!(?source, line = parsed.text, "child says"),
+        }
     }
     Remembered { line: last_error.or(last_line), is_disk_full }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_that_says_too_much_is_held_back_and_counted() {
+        let start = Instant::now();
+        let mut flood = Flood::new(start);
+        let admitted = (0..500).filter(|_| flood.admit(start).0).count();
+        assert_eq!(admitted, 20);
+        assert_eq!(flood.admit(start + Duration::from_secs(9)), (false, 0));
+        assert_eq!(flood.admit(start + FLOOD_WINDOW), (true, 481), "all that were not passed on");
+        assert_eq!(flood.admit(start + FLOOD_WINDOW), (true, 0));
+    }
+
+    #[tokio::test]
+    async fn the_last_error_is_remembered_though_it_was_held_back() {
+        let text = "[error] one\n".repeat(50) + "[error] the last\n";
+        let remembered = log(Source::Ffmpeg, text.as_bytes()).await;
+        assert!(remembered.line.is_some_and(|line| line.contains("the last")));
+    }
 }
