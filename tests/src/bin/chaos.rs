@@ -43,7 +43,7 @@ async fn outage(seconds: Option<String>) -> Result<Vec<String>> {
     let seconds = seconds.map_or(Ok(OUTAGE), |text| text.parse().with_context(|| text.clone()))?;
     // The spool holds ten minutes; frames are numbered up to where a returner's begin.
     ensure!((5..=580).contains(&seconds), "between 5 and 580 seconds");
-    let mut session = Session::start().await?;
+    let mut session = Session::start(Fault::StoreAway.reconnect_window()).await?;
     let outcome = outage::run(&mut session, seconds).await?;
     println!("{outcome}");
     let complaints = outcome.complaints();
@@ -102,8 +102,13 @@ async fn run(arguments: Vec<String>) -> Result<Vec<String>> {
         faults.extend(Fault::ALL);
     }
     let (mut outcomes, mut complaints): (Vec<Outcome>, Vec<String>) = (Vec::new(), Vec::new());
-    let mut session = Session::start().await?;
+    let window = faults.first().map_or(0, |fault| fault.reconnect_window());
+    let mut session = Session::start(window).await?;
     for fault in faults {
+        if session.reconnect_window != fault.reconnect_window() {
+            drop(session);
+            session = Session::start(fault.reconnect_window()).await?;
+        }
         for number in 1..=rounds {
             let round = format!("{} {number}/{rounds}", fault.name());
             match round::run(&mut session, fault).await {
@@ -118,7 +123,7 @@ async fn run(arguments: Vec<String>) -> Result<Vec<String>> {
                     println!("{round}: FAILED; the installation is left in {data}");
                     complaints.push(format!("{round}: {error:#}"));
                     drop(session);
-                    session = Session::start().await?;
+                    session = Session::start(fault.reconnect_window()).await?;
                 }
             }
         }

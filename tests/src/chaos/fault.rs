@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use ez_local::launch::worker_name;
 use nix::sys::signal::Signal;
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
 
-use super::session::Session;
+use super::session::{Feed, Session};
 use super::store::{BadStore, Manner};
+use crate::installation::text;
 use crate::processes::{find, parent, send};
 
 /// One thing that goes wrong.
@@ -19,14 +22,20 @@ pub enum Fault {
     PublisherLeaves,
     /// The publisher is killed; another encoder with another picture and sound takes its place.
     PublisherChanges,
+    /// The publisher is killed; another encoder with another video codec takes its place.
+    CodecChanges,
     /// The publisher's connection stays open and nothing comes for a while.
     PublisherFreezes,
+    /// The publisher is back only when the reconnect window is over.
+    PublisherStaysAway,
     /// ffmpeg is killed.
     FfmpegKilled,
     /// Packager is killed.
     PackagerKilled,
     /// ffmpeg hangs.
     FfmpegHangs,
+    /// Packager hangs.
+    PackagerHangs,
     /// `worker_transcoder` is killed.
     TranscoderKilled,
     /// `worker_app` is killed.
@@ -37,6 +46,8 @@ pub enum Fault {
     StoreFails,
     /// The bucket is slow for a while.
     StoreSlow,
+    /// The bucket refuses what the worker writes until the job has failed; then it is resumed.
+    StoreRefuses,
     /// Redis is killed.
     RedisKilled,
     /// Redis is away for a while.
@@ -49,19 +60,23 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 20] = [
         Self::None,
         Self::PublisherLeaves,
         Self::PublisherChanges,
+        Self::CodecChanges,
         Self::PublisherFreezes,
+        Self::PublisherStaysAway,
         Self::FfmpegKilled,
         Self::PackagerKilled,
         Self::FfmpegHangs,
+        Self::PackagerHangs,
         Self::TranscoderKilled,
         Self::WorkerKilled,
         Self::StoreAway,
         Self::StoreFails,
         Self::StoreSlow,
+        Self::StoreRefuses,
         Self::RedisKilled,
         Self::RedisAway,
         Self::SchedulerKilled,
@@ -74,15 +89,19 @@ impl Fault {
             Self::None => "none",
             Self::PublisherLeaves => "publisher-leaves",
             Self::PublisherChanges => "publisher-changes",
+            Self::CodecChanges => "codec-changes",
             Self::PublisherFreezes => "publisher-freezes",
+            Self::PublisherStaysAway => "publisher-stays-away",
             Self::FfmpegKilled => "ffmpeg-killed",
             Self::PackagerKilled => "packager-killed",
             Self::FfmpegHangs => "ffmpeg-hangs",
+            Self::PackagerHangs => "packager-hangs",
             Self::TranscoderKilled => "transcoder-killed",
             Self::WorkerKilled => "worker-killed",
             Self::StoreAway => "store-away",
             Self::StoreFails => "store-fails",
             Self::StoreSlow => "store-slow",
+            Self::StoreRefuses => "store-refuses",
             Self::RedisKilled => "redis-killed",
             Self::RedisAway => "redis-away",
             Self::SchedulerKilled => "scheduler-killed",
@@ -101,12 +120,27 @@ impl Fault {
         }
     }
 
-    /// Whether the publisher stays connected and every frame of it must come out.
-    pub const fn keeps_publisher(self) -> bool {
-        !matches!(
-            self,
-            Self::PublisherLeaves | Self::PublisherChanges | Self::PublisherFreezes | Self::TranscoderKilled
-        )
+    /// What is published after it, where the publisher does not go on.
+    pub const fn returner(self) -> Option<Feed> {
+        match self {
+            Self::PublisherLeaves
+            | Self::PublisherStaysAway
+            | Self::TranscoderKilled
+            | Self::StoreRefuses => Some(Feed::Back),
+            Self::PublisherChanges => Some(Feed::Other),
+            Self::CodecChanges => Some(Feed::OtherCodec),
+            _ => None,
+        }
+    }
+
+    /// Whether what was not yet in a closed segment, or not yet stored, may be lost.
+    pub const fn loses_what_is_in_flight(self) -> bool {
+        matches!(self, Self::TranscoderKilled | Self::StoreRefuses)
+    }
+
+    /// `Reconnect_window` of the channel that it happens to, in seconds.
+    pub const fn reconnect_window(self) -> u32 {
+        if matches!(self, Self::PublisherStaysAway) { 3 } else { 60 }
     }
 
     /// The longest wait for a next segment that may follow from it, beside one segment.
@@ -115,8 +149,12 @@ impl Fault {
             // Segments wait on disk meanwhile.
             Self::StoreAway => Duration::from_secs(AWAY.as_secs() + 4),
             // Seen after ten seconds without a segment.
-            Self::FfmpegHangs => Duration::from_secs(16),
-            Self::TranscoderKilled => Duration::from_secs(5),
+            Self::FfmpegHangs | Self::PackagerHangs => Duration::from_secs(16),
+            Self::TranscoderKilled | Self::CodecChanges => Duration::from_secs(5),
+            // The time for which nobody publishes, and that of a start.
+            Self::PublisherStaysAway => Duration::from_secs(REST.as_secs() + 6),
+            // A refusal is believed after three seconds; then somebody mends the bucket and resumes the job.
+            Self::StoreRefuses => Duration::from_secs(14),
             Self::FfmpegKilled | Self::PackagerKilled => Duration::from_secs(4),
             // Calls are made again after a pause that grows, and wait for each other.
             Self::StoreFails | Self::StoreSlow => Duration::from_secs(8),
@@ -134,7 +172,14 @@ impl Fault {
 
     /// Whether another ffmpeg goes on after it.
     pub const fn begins_a_period(self) -> bool {
-        matches!(self, Self::FfmpegKilled | Self::PackagerKilled | Self::FfmpegHangs | Self::TranscoderKilled)
+        matches!(
+            self,
+            Self::FfmpegKilled
+                | Self::PackagerKilled
+                | Self::FfmpegHangs
+                | Self::PackagerHangs
+                | Self::TranscoderKilled
+        )
     }
 
     /// Whether ffmpeg runs through it, so that segments come as late afterwards as before.
@@ -145,9 +190,11 @@ impl Fault {
     /// Segments that may still be on their way when the publisher has ended, since the fault lasts.
     pub const fn segments_behind(self) -> u64 {
         match self {
-            Self::FfmpegHangs | Self::StoreAway | Self::StoreFails | Self::StoreSlow => {
-                self.longest_wait().as_secs() / 2
-            }
+            Self::FfmpegHangs
+            | Self::PackagerHangs
+            | Self::StoreAway
+            | Self::StoreFails
+            | Self::StoreSlow => self.longest_wait().as_secs() / 2,
             _ => 0,
         }
     }
@@ -165,8 +212,14 @@ impl Fault {
                 session.publisher.stop().await?;
                 tokio::time::sleep(Duration::from_secs(4)).await;
             }
-            Self::PublisherChanges => {
+            Self::PublisherChanges | Self::CodecChanges => {
                 session.publisher.kill().await?;
+            }
+            Self::PublisherStaysAway => {
+                session.publisher.stop().await?;
+                let rests = |job: &Value| job["Phase"] == "listening";
+                session.installation.until(&session.id, "the playlists rest", 15, rests).await?;
+                tokio::time::sleep(REST).await;
             }
             Self::PublisherFreezes => {
                 session.publisher.pause()?;
@@ -176,6 +229,7 @@ impl Fault {
             Self::FfmpegKilled => send(find(&data, "ffmpeg")?, Signal::SIGKILL)?,
             Self::PackagerKilled => send(find(&data, "packager")?, Signal::SIGKILL)?,
             Self::FfmpegHangs => send(find(&data, "ffmpeg")?, Signal::SIGSTOP)?,
+            Self::PackagerHangs => send(find(&data, "packager")?, Signal::SIGSTOP)?,
             Self::TranscoderKilled => send(parent(find(&data, "ffmpeg")?)?, Signal::SIGKILL)?,
             Self::WorkerKilled => stack.kill(&worker_name(0)).await?,
             Self::StoreAway => {
@@ -185,8 +239,14 @@ impl Fault {
                 stack.bring_back("s3").await?;
                 session.viewer.store_is_away(false);
             }
-            Self::StoreFails => bad_store(session, Manner::Unreliable).await?,
-            Self::StoreSlow => bad_store(session, Manner::Slow).await?,
+            Self::StoreFails => bad_store(session, Manner::Unreliable, BadFor::AWhile).await?,
+            Self::StoreSlow => bad_store(session, Manner::Slow, BadFor::AWhile).await?,
+            Self::StoreRefuses => {
+                bad_store(session, Manner::Forbidding, BadFor::TheJob).await?;
+                let resume = format!("/jobs/{}/resume", session.id);
+                let (status, answer) = session.installation.ask(Method::PUT, &resume, None).await?;
+                ensure!(status == StatusCode::ACCEPTED, "resume answers {status}: {answer}");
+            }
             Self::RedisKilled => stack.kill("redis").await?,
             Self::RedisAway => {
                 stack.take_away("redis").await?;
@@ -200,12 +260,29 @@ impl Fault {
     }
 }
 
-async fn bad_store(session: &Session, manner: Manner) -> Result<()> {
+/// How long a store is bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum BadFor {
+    /// For [`AWAY`].
+    AWhile,
+    /// Until the job has failed.
+    TheJob,
+}
+
+async fn bad_store(session: &Session, manner: Manner, bad_for: BadFor) -> Result<()> {
     // While one store makes room for the other, nobody answers.
     session.viewer.store_is_away(true);
     let store = BadStore::replace(&session.installation.stack, manner).await?;
     session.viewer.store_is_away(false);
-    tokio::time::sleep(AWAY).await;
+    match bad_for {
+        BadFor::AWhile => tokio::time::sleep(AWAY).await,
+        BadFor::TheJob => {
+            let failed = |job: &Value| job["Phase"] == "failed";
+            let job = session.installation.until(&session.id, "the job has failed", 30, failed).await?;
+            let reason = text(&job, "Reason");
+            ensure!(reason.contains("the bucket does not take the media"), "{reason}");
+        }
+    }
     session.viewer.store_is_away(true);
     store.leave(&session.installation.stack).await?;
     session.viewer.store_is_away(false);
@@ -214,6 +291,9 @@ async fn bad_store(session: &Session, manner: Manner) -> Result<()> {
 
 /// How long a publisher sends nothing.
 pub const FREEZE: Duration = Duration::from_secs(4);
+
+/// How long playlists rest before a publisher is back.
+const REST: Duration = Duration::from_secs(2);
 
 /// How long a service is away.
 const AWAY: Duration = Duration::from_secs(8);

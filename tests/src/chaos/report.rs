@@ -21,9 +21,9 @@ pub fn table(outcomes: &[Outcome]) -> String {
         waits.sort();
         let at = |percent: usize| waits.get(((waits.len() - 1) * percent).div_ceil(100)).copied();
         let shown = |wait: Option<Duration>| format!("{:.2} s", wait.unwrap_or_default().as_secs_f64());
-        let lost: usize = of.iter().map(|outcome| outcome.frames_lost).sum();
-        let in_flight: usize = of.iter().map(|outcome| outcome.in_flight).sum();
-        let doubled: usize = of.iter().map(|outcome| outcome.frames_doubled).sum();
+        let lost: usize = of.iter().map(|outcome| outcome.frames.lost).sum();
+        let in_flight: usize = of.iter().map(|outcome| outcome.frames.in_flight).sum();
+        let doubled: usize = of.iter().map(|outcome| outcome.frames.doubled).sum();
         let violations: usize = of.iter().map(|outcome| outcome.violations.len()).sum();
         let _ = writeln!(
             text,

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::fault::{FREEZE, Fault};
 use super::session::{FRAMES, Feed, RETURNED, SECONDS, Session};
 
-/// Segments before the fault and after the publisher's end.
+/// Segments before the fault, and after the publisher's end where its picture stands so long.
 const BESIDE: u64 = 2;
 /// What segments may come later by in the end; polling adds to it.
 const LAG_MAY_GROW_MS: i64 = 300 + 150;
@@ -25,20 +25,27 @@ pub struct Outcome {
     pub fault: Fault,
     /// The longest wait between two segments from the fault on.
     pub longest_wait: Duration,
-    /// Frames of the publisher that stayed, or of both publishers, that nobody got.
-    pub frames_lost: usize,
-    /// Of those, frames that were on their way when their process died.
-    pub in_flight: usize,
-    /// Frames that came again after later ones.
-    pub frames_doubled: usize,
-    /// The numbers of the lost frames, as ranges.
-    pub missing: Vec<(u16, u16)>,
+    /// What became of the frames, in the rendition that lost most.
+    pub frames: Frames,
     /// How much later than before the fault segments come in the end.
     pub lag_grown_ms: i64,
     /// Rules that were broken.
     pub violations: Vec<String>,
     /// What the machine did meanwhile.
     pub machine: Disturbance,
+}
+
+/// What became of the frames of the publisher that stayed, or of both publishers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Frames {
+    /// Frames that nobody got.
+    pub lost: usize,
+    /// Of those, frames that were on their way when their process died.
+    pub in_flight: usize,
+    /// Frames that came again after later ones.
+    pub doubled: usize,
+    /// The numbers of the lost frames, as ranges.
+    pub missing: Vec<(u16, u16)>,
 }
 
 impl Outcome {
@@ -50,16 +57,14 @@ impl Outcome {
     /// What is not as it must be.
     pub fn complaints(&self) -> Vec<String> {
         let mut found = self.violations.clone();
-        if self.frames_lost > self.in_flight {
-            found.push(format!(
-                "{} frames lost beside {} in flight: {:?}",
-                self.frames_lost, self.in_flight, self.missing
-            ));
+        let Frames { lost, in_flight, doubled, missing } = &self.frames;
+        if lost > in_flight {
+            found.push(format!("{lost} frames lost beside {in_flight} in flight: {missing:?}"));
         }
         // A still that bridges a crash may be of the picture before the last, and one picture may stand on
         // both sides of a seam.
-        if self.frames_doubled > usize::from(self.fault.begins_a_period()) {
-            found.push(format!("{} frames came again after later ones", self.frames_doubled));
+        if *doubled > usize::from(self.fault.begins_a_period()) {
+            found.push(format!("{doubled} frames came again after later ones"));
         }
         if self.fault.keeps_the_pace() && self.lag_grown_ms > LAG_MAY_GROW_MS {
             found.push(format!("segments come {} ms later than before", self.lag_grown_ms));
@@ -78,7 +83,7 @@ impl fmt::Display for Outcome {
         write!(
             out,
             "longest wait {wait:.2} s, lag grown by {} ms, {} frames lost ({} in flight), {} doubled",
-            self.lag_grown_ms, self.frames_lost, self.in_flight, self.frames_doubled
+            self.lag_grown_ms, self.frames.lost, self.frames.in_flight, self.frames.doubled
         )?;
         if !self.counts() {
             write!(out, ", not counted: {}", self.machine)?;
@@ -102,52 +107,55 @@ pub async fn run(session: &mut Session, fault: Fault) -> Result<Outcome> {
     let hit = Instant::now();
     let (hit_at, _) = session.viewer.newest().context("nothing is published")?;
     fault.inject(session).await.with_context(|| format!("inject {}", fault.name()))?;
-    if fault.keeps_publisher() || fault == Fault::PublisherFreezes {
-        session.publisher.wait(Duration::from_secs(u64::from(SECONDS) + 30)).await?;
-    } else {
-        // A killed transcoder ends the publisher's connection.
-        session.publisher.wait(Duration::from_secs(20)).await?;
-        let feed = if fault == Fault::PublisherChanges { Feed::Other } else { Feed::Back };
+    // A killed transcoder ends the publisher's connection.
+    session.publisher.wait(Duration::from_secs(u64::from(SECONDS) + 30)).await?;
+    if let Some(feed) = fault.returner() {
         session.publish(feed).await?;
         session.publisher.wait(Duration::from_secs(30)).await?;
     }
     let (last, _) = session.viewer.newest().context("nothing was ever published")?;
-    let behind = BESIDE + fault.segments_behind();
+    let beside = BESIDE.min(u64::from(fault.reconnect_window()) / 2);
+    let behind = beside + fault.segments_behind();
     session.viewer.until_after(last, behind, Duration::from_secs(60)).await.context("after the fault")?;
 
     let lag = |after, up_to| session.viewer.least_lag_ms(after, up_to).context("segments without a date");
     let lag_grown_ms = lag(last + behind - BESIDE, last + behind)? - lag(before, hit_at)?;
     let sent = usize::try_from((hit - began).as_millis() * 30 / 1000).unwrap_or(usize::MAX);
-    let shown = shown(session, before, FRAMES).await?;
-    let frames_doubled = doubled(&shown);
-    let numbers: BTreeSet<u16> = shown.into_iter().collect();
-    let (frames_lost, in_flight) = lost(fault, &numbers, sent);
-    let missing = holes(&numbers);
+    let frames = frames(session, fault, before, sent).await?;
     let violations = session.viewer.violations().split_off(broken_before);
     let longest_wait = session.viewer.longest_wait(hit);
-    Ok(Outcome {
-        fault,
-        longest_wait,
-        frames_lost,
-        in_flight,
-        frames_doubled,
-        missing,
-        lag_grown_ms,
-        violations,
-        machine: machine.seen(),
-    })
+    Ok(Outcome { fault, longest_wait, frames, lag_grown_ms, violations, machine: machine.seen() })
 }
 
 /// Every frame number that a viewer of the first rendition got after segment `before`, from the start
 /// of a publisher that sends `frames` on.
 pub(super) async fn numbers(session: &Session, before: u64, frames: u16) -> Result<BTreeSet<u16>> {
-    Ok(shown(session, before, frames).await?.into_iter().collect())
+    let first = session.viewer.video().next().context("no rendition with pictures")?;
+    Ok(shown(session, first, before, frames).await?.into_iter().collect())
+}
+
+/// What became of a round's frames: every rendition is read, the worst one counts.
+async fn frames(session: &Session, fault: Fault, before: u64, sent: usize) -> Result<Frames> {
+    let mut worst = Frames::default();
+    let mut most_doubled = 0;
+    for rendition in session.viewer.video() {
+        let shown = shown(session, rendition, before, FRAMES).await?;
+        let doubled = doubled(&shown);
+        most_doubled = most_doubled.max(doubled);
+        let numbers: BTreeSet<u16> = shown.into_iter().collect();
+        let (lost, in_flight) = lost(fault, &numbers, sent);
+        if lost >= worst.lost {
+            worst = Frames { lost, in_flight, doubled, missing: holes(&numbers) };
+        }
+    }
+    worst.doubled = most_doubled;
+    Ok(worst)
 }
 
 /// As [`numbers`], in the order in which they are shown.
-async fn shown(session: &Session, before: u64, frames: u16) -> Result<Vec<u16>> {
+async fn shown(session: &Session, rendition: &str, before: u64, frames: u16) -> Result<Vec<u16>> {
     let mut found = Vec::new();
-    for period in session.viewer.media_after(before) {
+    for period in session.viewer.media_after(rendition, before) {
         let decoded = read_frames(&Media::bytes(&period)?).await?;
         anyhow::ensure!(decoded.errors.is_empty(), "a period cannot be decoded: {:?}", decoded.errors);
         found.extend(decoded.frames.iter().filter_map(|frame| frame.counter));
@@ -190,26 +198,22 @@ pub(super) fn holes(numbers: &BTreeSet<u16>) -> Vec<(u16, u16)> {
 /// when the fault came.
 fn lost(fault: Fault, numbers: &BTreeSet<u16>, sent: usize) -> (usize, usize) {
     let count = |range: std::ops::Range<u16>| range.filter(|number| !numbers.contains(number)).count();
-    if fault.keeps_publisher() {
-        return (count(0..FRAMES), 0);
-    }
-    let last = numbers.range(..FRAMES).next_back().copied().unwrap_or(0);
-    let holes = count(0..last);
     if fault == Fault::PublisherFreezes {
         // What it sends in a burst after its pause is stale and left out up to a key frame, of which
         // there is one a second.
         let stale = usize::try_from((FREEZE.as_secs() + 1) * 30).unwrap_or(usize::MAX);
         return (count(0..FRAMES), count(0..FRAMES).min(stale));
     }
+    let Some(returner) = fault.returner() else { return (count(0..FRAMES), 0) };
+    let last = numbers.range(..FRAMES).next_back().copied().unwrap_or(0);
+    let holes = count(0..last);
     let returned = numbers.range(RETURNED..).next().copied().unwrap_or(RETURNED);
-    let end = RETURNED + if fault == Fault::PublisherChanges { 200 } else { 240 };
+    let end = RETURNED.saturating_add(u16::try_from(returner.frames()).unwrap_or(u16::MAX));
     // From the first key frame of the returner on, which is its first frame.
     let of_returner = usize::from(returned - RETURNED) + count(returned..end);
-    let tail = sent.saturating_sub(usize::from(last) + 1);
-    let in_flight = if fault == Fault::TranscoderKilled { tail } else { 0 };
-    // The clock of the test and that of the publisher differ by a few frames.
-    let tail = if fault == Fault::TranscoderKilled { tail } else { 0 };
-    (holes + of_returner + tail, in_flight)
+    // Elsewhere it is not asked for: the clock of the test and that of the publisher differ by a few frames.
+    let tail = if fault.loses_what_is_in_flight() { sent.saturating_sub(usize::from(last) + 1) } else { 0 };
+    (holes + of_returner + tail, tail)
 }
 
 #[cfg(test)]

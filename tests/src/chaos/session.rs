@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use ez_testkit::media::publisher::{Publisher, Repeat};
-use ez_testkit::media::source::{Contribution, FrameRate, Sound};
+use ez_testkit::media::source::{Contribution, FrameRate, Sound, VideoCodec};
 use ez_testkit::wait::eventually;
 use reqwest::Url;
 use serde_json::json;
@@ -20,8 +20,13 @@ pub const FRAMES: u16 = 14 * 30;
 /// Number of the first frame that comes after a publisher was away.
 pub const RETURNED: u16 = 20_000;
 
+/// What the pictures of the sample job are cut into.
+const SEGMENT: Duration = Duration::from_secs(2);
+
 /// A channel under test.
 pub struct Session {
+    /// The channel's `Reconnect_window` in seconds.
+    pub reconnect_window: u32,
     /// The installation.
     pub installation: Installation,
     /// The job.
@@ -57,20 +62,34 @@ pub enum Feed {
     Back,
     /// Another encoder: other size, rate and sound, numbers from [`RETURNED`].
     Other,
+    /// Another encoder with H.265, numbers from [`RETURNED`].
+    OtherCodec,
     /// Numbers from 0, for so many seconds.
     Long(u32),
 }
 
 impl Feed {
+    /// How many frames it has.
+    pub fn frames(self) -> u32 {
+        self.contribution().frame_count()
+    }
+
     /// The media, which is made when it is asked for first.
     ///
     /// # Errors
     /// When it cannot be made.
     pub async fn flv(self) -> Result<std::path::PathBuf> {
+        self.contribution().flv().await
+    }
+
+    fn contribution(self) -> Contribution {
         match self {
             Self::First => small(),
             Self::Long(seconds) => Contribution { seconds, ..small() },
             Self::Back => Contribution { first_counter: RETURNED, seconds: 8, ..small() },
+            Self::OtherCodec => {
+                Contribution { video: VideoCodec::H265, first_counter: RETURNED, seconds: 8, ..small() }
+            }
             Self::Other => Contribution {
                 width: 480,
                 height: 360,
@@ -82,28 +101,27 @@ impl Feed {
                 ..small()
             },
         }
-        .flv()
-        .await
     }
 }
 
 impl Session {
-    /// Starts everything and waits until the channel is on air.
+    /// Starts everything and waits until a channel with this `Reconnect_window` (seconds) is on air.
     ///
     /// # Errors
     /// When something does not come up in time.
-    pub async fn start() -> Result<Self> {
-        for feed in [Feed::First, Feed::Back, Feed::Other] {
+    pub async fn start(reconnect_window: u32) -> Result<Self> {
+        for feed in [Feed::First, Feed::Back, Feed::Other, Feed::OtherCodec] {
             feed.flv().await?;
         }
         let installation = Installation::start(1).await?;
         let mut job = installation.sample_job()?;
         job["Output"]["Time_shift_buffer_depth"] = json!(600);
+        job["Output"]["Reconnect_window"] = json!(reconnect_window);
         job["Output"]["Video_outputs"] = json!([
             {"Label": "low", "Codec": "h264", "Framerate": 30, "Width": 320, "Height": 180,
-             "Bitrate": "400k", "Max_bitrate": "500k", "Preset": "ultrafast", "Threads": 1},
+             "Bitrate": "400k", "Max_bitrate": "500k", "Preset": "veryfast", "Threads": 1},
             {"Label": "high", "Codec": "h264", "Framerate": 30, "Width": 640, "Height": 360,
-             "Bitrate": "900k", "Max_bitrate": "1200k", "Preset": "ultrafast", "Threads": 1}
+             "Bitrate": "900k", "Max_bitrate": "1200k", "Preset": "veryfast", "Threads": 1}
         ]);
         let created = installation.create(&job).await?;
         let id = text(&created, "Id").to_owned();
@@ -113,8 +131,8 @@ impl Session {
         let url_of = |key: &str| job["Playback_urls"][key].as_str().map(str::to_owned);
         let hls = url_of("hls").context("an HLS URL")?;
         let dash = url_of("dash").context("a DASH URL")?;
-        let viewer = Viewer::start(&hls).await?;
-        let mut session = Self { installation, id, hls, dash, publisher, viewer };
+        let viewer = Viewer::start(&hls, SEGMENT).await?;
+        let mut session = Self { reconnect_window, installation, id, hls, dash, publisher, viewer };
         session.publisher.wait(Duration::from_secs(30)).await?;
         Ok(session)
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use ez_local::launch::Stack;
@@ -29,6 +29,8 @@ pub enum Manner {
     Unreliable,
     /// Every call takes up to [`SLOWEST`] more.
     Slow,
+    /// Nothing is written: 403.
+    Forbidding,
 }
 
 /// A bad store in the place of the good one.
@@ -89,6 +91,8 @@ async fn answer(State(mood): State<Arc<Mood>>, request: Request, next: Next) -> 
             tokio::time::sleep(Duration::from_millis(mood.below(longest))).await;
             next.run(request).await
         }
+        Manner::Forbidding if request.method() == Method::GET => next.run(request).await,
+        Manner::Forbidding => StatusCode::FORBIDDEN.into_response(),
         Manner::Unreliable => match mood.below(4) {
             0 => StatusCode::SERVICE_UNAVAILABLE.into_response(),
             1 => {

@@ -56,24 +56,27 @@ pub struct Viewer {
     /// Dropped with the viewer, which ends it.
     _task: JoinSet<()>,
     first: String,
+    video: Vec<String>,
 }
 
 impl Viewer {
-    /// Begins to watch every rendition of `multivariant`.
+    /// Begins to watch every rendition of `multivariant`, whose pictures are cut every `segment`.
     ///
     /// # Errors
     /// When the multivariant playlist cannot be read or names nothing.
-    pub async fn start(multivariant: &str) -> Result<Self> {
+    pub async fn start(multivariant: &str, segment: Duration) -> Result<Self> {
         let http = Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?;
         let url: Url = multivariant.parse().context("the URL of the multivariant playlist")?;
         let text = http.get(url.clone()).send().await?.error_for_status()?.text().await?;
         let renditions = renditions(&url, &text)?;
-        let first = renditions.first().map(|rendition| rendition.name.clone()).context("no rendition")?;
+        let video = renditions.iter().filter(|rendition| !rendition.is_audio);
+        let video: Vec<_> = video.map(|rendition| rendition.name.clone()).collect();
+        let first = video.first().context("no rendition with pictures")?.clone();
         let seen = Arc::new(Mutex::new(Seen::default()));
-        let poller = Poller { http, renditions, seen: Arc::clone(&seen) };
+        let poller = Poller { http, renditions, segment, seen: Arc::clone(&seen) };
         let mut task = JoinSet::new();
         task.spawn(poller.poll());
-        Ok(Self { seen, _task: task, first })
+        Ok(Self { seen, _task: task, first, video })
     }
 
     /// What is broken so far.
@@ -135,11 +138,16 @@ impl Viewer {
         of.filter_map(|(_, fetched)| fetched.lag_ms).min()
     }
 
-    /// The media of the first rendition after number `after`, one file a period, oldest first.
-    pub fn media_after(&self, after: u64) -> Vec<Vec<u8>> {
+    /// The names of all renditions with pictures.
+    pub fn video(&self) -> impl Iterator<Item = &str> {
+        self.video.iter().map(String::as_str)
+    }
+
+    /// The media of a rendition after number `after`, one file a period, oldest first.
+    pub fn media_after(&self, rendition: &str, after: u64) -> Vec<Vec<u8>> {
         let seen = lock(&self.seen);
         let mut periods: Vec<(Url, Vec<u8>)> = Vec::new();
-        for fetched in seen.segments.get(&self.first).into_iter().flat_map(|all| all.range(after + 1..)) {
+        for fetched in seen.segments.get(rendition).into_iter().flat_map(|all| all.range(after + 1..)) {
             let (_, fetched) = fetched;
             let is_new = periods.last().is_none_or(|(map, _)| *map != fetched.map);
             if is_new {
@@ -161,20 +169,25 @@ struct RenditionUrl {
 }
 
 impl RenditionUrl {
-    fn watch(&self) -> Watch {
-        if self.is_audio { Watch::with_date_tolerance_us(AUDIO_DATE_US) } else { Watch::new() }
+    fn watch(&self, segment: Duration) -> Watch {
+        if self.is_audio {
+            return Watch::with_date_tolerance_us(AUDIO_DATE_US);
+        }
+        Watch::new().expect_duration_us(u64::try_from(segment.as_micros()).unwrap_or(u64::MAX))
     }
 }
 
 struct Poller {
     http: Client,
     renditions: Vec<RenditionUrl>,
+    segment: Duration,
     seen: Arc<Mutex<Seen>>,
 }
 
 impl Poller {
     async fn poll(self) {
-        let mut watches: Vec<Watch> = self.renditions.iter().map(RenditionUrl::watch).collect();
+        let mut watches: Vec<Watch> =
+            self.renditions.iter().map(|rendition| rendition.watch(self.segment)).collect();
         let mut interval = tokio::time::interval(POLL);
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut even_at = Instant::now();
@@ -251,6 +264,9 @@ impl Poller {
                 "{}: {} lasts {micros} us, the playlist says {}",
                 rendition.name, segment.uri, segment.duration_us
             ));
+        }
+        if !media.is_gapless {
+            self.complain(format!("{}: pictures are missing inside {}", rendition.name, segment.uri));
         }
         let end_ms = segment.date_ms.map(|begin| begin + (segment.duration_us / 1000).cast_signed());
         let lag_ms = end_ms.map(|end| seen_wall_ms - end);

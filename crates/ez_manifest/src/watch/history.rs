@@ -7,10 +7,14 @@ use super::{ListedSegment, MediaPlaylist, Violation};
 /// Dates have milliseconds, EXTINF five digits: two roundings of each may add up.
 const DATE_TOLERANCE_US: i64 = 1010;
 
+/// EXTINF has five decimals.
+const DURATION_TOLERANCE_US: u64 = 10;
+
 /// Everything that was ever shown of one rendition.
 #[derive(Debug)]
 pub struct Watch {
     date_tolerance_us: i64,
+    duration_us: Option<u64>,
     playlists: Vec<MediaPlaylist>,
     by_number: BTreeMap<u64, ListedSegment>,
     by_uri: HashMap<String, u64>,
@@ -34,11 +38,19 @@ impl Watch {
     pub fn with_date_tolerance_us(date_tolerance_us: i64) -> Self {
         Self {
             date_tolerance_us,
+            duration_us: None,
             playlists: Vec::new(),
             by_number: BTreeMap::new(),
             by_uri: HashMap::new(),
             may_resume: false,
         }
+    }
+
+    /// Demands that every segment lasts this long that another one follows: the last one of a discontinuity, or
+    /// before a GAP, is as long as there was media.
+    pub fn expect_duration_us(mut self, duration_us: u64) -> Self {
+        self.duration_us = Some(duration_us);
+        self
     }
 
     /// All playlists seen, oldest first.
@@ -58,6 +70,7 @@ impl Watch {
             Err(error) => return vec![error.into()],
         };
         let mut violations = alone(&playlist, self.date_tolerance_us);
+        violations.extend(self.duration_us.into_iter().flat_map(|expected| uneven(&playlist, expected)));
         if let Some(before) = self.playlists.last() {
             violations.extend(self.after(before, &playlist));
         }
@@ -166,6 +179,23 @@ fn alone(playlist: &MediaPlaylist, date_tolerance_us: i64) -> Vec<Violation> {
     }
     found.extend(dates(playlist, date_tolerance_us));
     found
+}
+
+/// Segments that have another one after them and are not as long as all should be.
+fn uneven(playlist: &MediaPlaylist, expected_us: u64) -> Vec<Violation> {
+    let pairs = playlist.segments.iter().zip(playlist.segments.iter().skip(1));
+    let inner = pairs.filter(|(segment, next)| {
+        segment.discontinuity == next.discontinuity && !segment.is_gap && !next.is_gap
+    });
+    let wrong =
+        inner.filter(|(segment, _)| segment.duration_us.abs_diff(expected_us) > DURATION_TOLERANCE_US);
+    wrong
+        .map(|(&ListedSegment { sequence, duration_us, .. }, _)| Violation::Uneven {
+            sequence,
+            duration_us,
+            expected_us,
+        })
+        .collect()
 }
 
 /// Dates grow, and inside a discontinuity they grow by the durations.

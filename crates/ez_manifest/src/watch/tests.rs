@@ -119,6 +119,20 @@ fn a_single_slight_fault_is_reported_once() {
 }
 
 #[test]
+fn a_segment_of_another_length_is_seen_unless_nothing_follows() {
+    let found = |text: &str| Watch::new().expect_duration_us(2_000_000).observe(text);
+    assert_eq!(found(SECOND), [], "the last one of a discontinuity is as long as it is");
+    let uneven = SECOND.replace("2.00000,\n2/b", "1.96667,\n2/b").replace("46:07.500Z", "46:07.466Z");
+    let expected = Violation::Uneven { sequence: 13, duration_us: 1_966_670, expected_us: 2_000_000 };
+    assert_eq!(found(&uneven), [expected]);
+    assert_eq!(Watch::new().observe(&uneven), [], "nobody asked");
+    let before_gap = FIRST.replace("2.00000,\n1/a", "1.20000,\n1/a").replace("46:02.000Z", "46:01.200Z");
+    let before_gap = before_gap.replace("46:03.500Z", "46:02.700Z").replace("46:05.500Z", "46:04.700Z");
+    assert_eq!(found(&before_gap), [], "nothing follows but a GAP");
+    assert_eq!(found(&SECOND.replace("2.00000,\n2/c", "1.96667,\n2/c")), [], "nothing follows yet");
+}
+
+#[test]
 fn taking_segments_back_is_seen() {
     let short = FIRST.split("#EXT-X-PROGRAM-DATE-TIME:2026-11-20T20:46:05.500Z").next().unwrap();
     assert!(matches!(second(short).as_slice(), [Violation::EndFell { before: 14, now: 13 }]));

@@ -24,6 +24,10 @@ pub enum Violation {
         "EXTINF of number {sequence} is {duration_us} us, more than target duration {target} s when rounded (4.3.3.1)"
     )]
     TooLong { sequence: u64, duration_us: u64, target: u64 },
+    #[error(
+        "number {sequence} lasts {duration_us} us; segments with others after them last {expected_us} us"
+    )]
+    Uneven { sequence: u64, duration_us: u64, expected_us: u64 },
     #[error("target duration changed from {before} to {now} (RFC 8216 6.2.1)")]
     TargetDurationChanged { before: u64, now: u64 },
     #[error("date of number {sequence} is {now}, not after {before}")]
