@@ -14,9 +14,12 @@ use ez_service::latest::{Latest as _, LatestSeen as _};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 /// Pause between two tries to reach the worker.
 const RECONNECT: Duration = Duration::from_millis(200);
+/// After so long without its worker a run leaves: nobody knows of it any more, and it holds a port and an encoder.
+const UNOWNED: Duration = Duration::from_secs(30 * 60);
 /// Longest line that is taken, in bytes.
 const LINE_LIMIT: u64 = 64 * 1024;
 
@@ -27,19 +30,26 @@ pub(crate) struct Status {
     pub(crate) statistics: Statistics,
 }
 
-/// Keeps the worker informed until the run's end was told, and passes its orders on.
+/// Keeps the worker informed until the run's end was told, and passes its orders on. Without a worker for half an
+/// hour the order is to leave.
 pub(crate) async fn converse(
     socket: PathBuf,
     hello: FromTranscoder,
     mut status: watch::Receiver<Status>,
     orders: mpsc::Sender<ToTranscoder>,
 ) -> Result<()> {
+    let mut owned_at = Instant::now();
     loop {
         if let Ok(stream) = UnixStream::connect(&socket).await {
             match one_connection(stream, &hello, &mut status, &orders).await {
                 Ok(()) => return Ok(()),
                 Err(error) => tracing::debug!(error = format!("{error:#}"), "connection to worker_app lost"),
             }
+            owned_at = Instant::now();
+        } else if owned_at.elapsed() >= UNOWNED {
+            tracing::error!(?UNOWNED, "worker_app did not come back: the run leaves");
+            orders.send(ToTranscoder::Leave).await.context("the run takes no orders any more")?;
+            owned_at = Instant::now();
         }
         if has_exited(&status.latest()) && status.has_changed().is_err() {
             return Ok(());
@@ -93,4 +103,33 @@ async fn send(write: &mut (impl tokio::io::AsyncWrite + Unpin), message: &FromTr
     let mut line = serde_json::to_vec(message).context("write a message")?;
     line.push(b'\n');
     write.write_all(&line).await.context("send to worker_app")
+}
+
+#[cfg(test)]
+mod tests {
+    use ez_domain::id::Epoch;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_whose_worker_never_comes_back_leaves() {
+        let folder = tempfile::tempdir().unwrap();
+        let hello = FromTranscoder::Hello {
+            job: "01a20000-0000-7000-8000-000000000000".parse().unwrap(),
+            epoch: Epoch::new(1),
+            pid: 1,
+            rtmp_port: 1,
+        };
+        let status = Status { state: RunState::Starting, statistics: Statistics::default() };
+        let (_status, told) = watch::channel(status);
+        let (orders, mut ordered) = mpsc::channel(1);
+        let began = Instant::now();
+        let talk = converse(folder.path().join("nobody.sock"), hello, told, orders);
+        let ordered = tokio::select! {
+            ended = talk => panic!("{ended:?}"),
+            ordered = ordered.recv() => ordered,
+        };
+        assert_eq!(ordered, Some(ToTranscoder::Leave));
+        assert!(began.elapsed() >= UNOWNED, "not a moment too early");
+    }
 }

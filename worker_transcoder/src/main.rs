@@ -14,10 +14,11 @@ use ez_service::{config, shutdown, telemetry};
 const DESCRIPTION_LIMIT: u64 = 1024 * 1024;
 
 fn main() -> ExitCode {
-    let subject = telemetry::init("worker_transcoder");
+    let subject = telemetry::set_up();
     let description = match read_description() {
         Ok(description) => {
             subject.is_run(description.job, description.epoch);
+            telemetry::starting("worker_transcoder");
             description
         }
         Err(error) => {

@@ -115,6 +115,8 @@ struct Run {
     stills: mpsc::Sender<(u64, Still)>,
     /// How many stills were ordered; only the last one is of the last picture.
     still_orders: u64,
+    /// Who makes the last one.
+    still_making: Option<still::Making>,
     /// Stills of what an earlier process of this run published.
     bridges: mpsc::Sender<Still>,
     has_taken_over: bool,
@@ -230,6 +232,7 @@ impl Run {
             return None;
         }
         tracing::info!(?playlists, "stopping");
+        self.still_making = None;
         self.leaving = Some(Leaving { playlists, done: None, failure: None });
         self.ingest_end.cancel();
         if self.period.is_some() {
@@ -246,6 +249,7 @@ impl Run {
             return;
         }
         tracing::error!(reason = failure.reason, "the run gives up");
+        self.still_making = None;
         let until = self.clock.now() + LAST_UPLOADS;
         self.leaving =
             Some(Leaving { playlists: Playlists::Rest, done: None, failure: Some((failure, until)) });

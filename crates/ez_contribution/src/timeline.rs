@@ -187,6 +187,7 @@ impl Contribution {
         self.still = Some(still);
         // The slots go on from what was written, with the new picture.
         self.video.filling = None;
+        self.fill_from = self.fill_from.min(self.now);
         Ok(self.finish())
     }
 

@@ -41,7 +41,7 @@ pub(super) struct Remembered {
     pub(super) is_disk_full: bool,
 }
 
-/// Lines of a child that are passed on in a [`FLOOD_WINDOW`]. A decoder that meets a broken stream complains of
+/// Complaints of a child that are passed on in a [`FLOOD_WINDOW`]. A decoder that meets a broken stream complains of
 /// every picture, and a log must not fill the worker's disk.
 const FLOOD_LINES: u32 = 20;
 const FLOOD_WINDOW: Duration = Duration::from_secs(10);
@@ -62,11 +62,22 @@ impl Flood {
     fn admit(&mut self, now: Instant) -> (bool, u32) {
         let mut held_back = 0;
         if now.saturating_duration_since(self.began) >= FLOOD_WINDOW {
-            held_back = self.lines.saturating_sub(FLOOD_LINES);
+            held_back = self.held_back();
             *self = Self::new(now);
         }
         self.lines = self.lines.saturating_add(1);
         (self.lines <= FLOOD_LINES, held_back)
+    }
+
+    /// How many were not passed on since it was last told.
+    const fn held_back(&self) -> u32 {
+        self.lines.saturating_sub(FLOOD_LINES)
+    }
+}
+
+fn tell_held_back(source: Source, held_back: u32) {
+    if held_back > 0 {
+        tracing::warn!(?source, held_back, "complaints of a child were held back: there were too many");
     }
 }
 
@@ -89,12 +100,12 @@ pub(super) async fn log(source: Source, output: impl AsyncRead + Unpin) -> Remem
         }
         is_disk_full |= parsed.meaning == Meaning::DiskFull;
         last_line = Some(parsed.text.to_owned());
-        let (is_admitted, held_back) = flood.admit(Instant::now());
-        if held_back > 0 {
-            tracing::warn!(?source, held_back, "lines of a child were held back: it says too much");
-        }
-        if !is_admitted {
-            continue;
+        if severity >= Level::Warning {
+            let (is_admitted, held_back) = flood.admit(Instant::now());
+            tell_held_back(source, held_back);
+            if !is_admitted {
+                continue;
+            }
         }
         match severity {
             Level::Error => tracing::warn!(?source, line = parsed.text, "child reports an error"),
@@ -102,6 +113,7 @@ pub(super) async fn log(source: Source, output: impl AsyncRead + Unpin) -> Remem
             Level::Info | Level::Debug => tracing::debug!(?source, line = parsed.text, "child says"),
         }
     }
+    tell_held_back(source, flood.held_back());
     Remembered { line: last_error.or(last_line), is_disk_full }
 }
 

@@ -15,11 +15,12 @@ use super::{Next, Over, Run, state, still};
 
 /// How long ffmpeg may refuse media before it counts as hung.
 pub(super) const ENCODER_PATIENCE: Duration = Duration::from_secs(10);
-/// How long a gap waits for its still before it shows the last key frame; the segment in hand is late by
-/// as much.
-const STILL_PATIENCE: Duration = Duration::from_millis(250);
-/// Tries at a still: a machine that stands still for a moment makes one late.
-const STILL_TRIES: u32 = 3;
+/// How long a gap waits at most for its still before it shows the last key frame; the segment in hand is late by
+/// as much. A still is there after a tenth of a second where the machine is not overloaded.
+const STILL_PATIENCE: Duration = Duration::from_millis(750);
+/// Tries at a still, and the pause between two: a gap without a picture has no segments.
+const STILL_TRIES: u32 = 30;
+const STILL_PAUSE: Duration = Duration::from_secs(1);
 /// The longest distance of key frames of a contribution that is replayed whole.
 const LONGEST_GOP: Duration = Duration::from_secs(10);
 /// A loop that comes back so much later than it should was held up.
@@ -142,8 +143,15 @@ impl Run {
                     self.close_period(Next::Recode);
                 }
                 Heard::StillWanted => self.order_still(),
-                Heard::FillingBegan => self.is_filling = true,
-                Heard::FillingEnded => self.is_filling = false,
+                Heard::FillingBegan => {
+                    tracing::info!("a gap is filled");
+                    self.is_filling = true;
+                }
+                Heard::FillingEnded => {
+                    tracing::info!("pictures of the publisher again");
+                    self.is_filling = false;
+                    self.still_making = None;
+                }
             }
         }
         let active = self.period.as_mut()?;
@@ -162,7 +170,8 @@ impl Run {
         let stills = self.stills.clone();
         self.still_orders += 1;
         let order = self.still_orders;
-        self.tasks.spawn(async move {
+        let making = self.tasks.spawn(async move {
+            let mut gop = gop;
             for tries in 1..=STILL_TRIES {
                 match still::make(ffmpeg.clone(), folder.clone(), gop.clone()).await {
                     Ok(still) => return drop(stills.send((order, still)).await),
@@ -171,8 +180,11 @@ impl Run {
                         tracing::warn!(error = format!("{error:#}"), tries, "no still of the last picture");
                     }
                 }
+                gop = gop.key_frame_alone();
+                tokio::time::sleep(STILL_PAUSE).await;
             }
         });
+        self.still_making = Some(still::Making(making.abort_handle()));
     }
 
     /// A still was made. While it was, the publisher may have sent more, and gone only then: what is not the last

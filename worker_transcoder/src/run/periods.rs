@@ -157,7 +157,11 @@ impl Run {
         let (length, ended) = oneshot::channel();
         active.ended = Some(ended);
         if active.has_begun {
-            let tail = if active.next == Some(Next::Replay) { Tail::Redo } else { Tail::Keep };
+            let tail = match active.next {
+                Some(Next::Replay) if self.leaving.is_some() => Tail::Drop,
+                Some(Next::Replay) => Tail::Redo,
+                Some(Next::Wait | Next::Recode) | None => Tail::Keep,
+            };
             drop(self.to_origin.send(Message::PeriodEnded { local, tail, length }).await);
         } else {
             let _ = length.send(Duration::ZERO);

@@ -92,6 +92,7 @@ pub async fn run(description: RunDescription, shutdown: CancellationToken) -> Re
         happenings,
         stills,
         still_orders: 0,
+        still_making: None,
         bridges,
         has_taken_over: false,
         contribution: None,

@@ -19,11 +19,21 @@ use ez_domain::content_key::ContentKey;
 use ez_origin::LastMedia;
 use ez_service::child;
 use tokio::io::AsyncWriteExt as _;
+use tokio::task::AbortHandle;
 
 use super::clear_copy;
 
 /// A still that takes longer comes too late to be of use.
 const DEADLINE: Duration = Duration::from_secs(2);
+
+/// A still that is being made; nobody makes it any more once this is dropped.
+pub(crate) struct Making(pub(crate) AbortHandle);
+
+impl Drop for Making {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
 
 /// Makes the still of `gop`'s last picture.
 pub(crate) async fn make(ffmpeg: PathBuf, folder: PathBuf, gop: LastGop) -> Result<Still> {

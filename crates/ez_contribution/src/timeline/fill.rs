@@ -103,6 +103,10 @@ impl Contribution {
         still.or_else(cached)
     }
 
+    pub(super) fn has_filler(&self) -> bool {
+        self.filler_picture().is_some()
+    }
+
     /// Writes all picture slots up to now.
     fn fill_video(&mut self) {
         self.picture_slots(|dts, _, now| dts <= now);

@@ -26,6 +26,25 @@ pub struct LastGop {
     pub last_ms: u32,
     /// The codec that the still must have, too.
     pub codec: Codec,
+    key: KeyFrame,
+}
+
+/// The first picture of a [`LastGop`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct KeyFrame {
+    /// Where the file may end behind it.
+    end: usize,
+    /// When it is shown.
+    shown_ms: u32,
+}
+
+impl LastGop {
+    /// The key frame alone: less to decode where the whole takes too long, and up to a GOP older.
+    #[must_use]
+    pub fn key_frame_alone(&self) -> Self {
+        let KeyFrame { end, shown_ms } = self.key;
+        Self { flv: self.flv.slice(..end.min(self.flv.len())), last_ms: shown_ms, ..self.clone() }
+    }
 }
 
 impl Contribution {
@@ -95,15 +114,17 @@ impl Contribution {
         let last = pictures.iter().map(|picture| picture.pts).max()?;
         let mut bytes = BytesMut::from(flv::header().as_slice());
         let since_start = |at: Nanos| u32::try_from(to_ms(at - start)).unwrap_or(0);
-        let mut write = |at: Nanos, body: &Bytes| {
+        let write = |bytes: &mut BytesMut, at: Nanos, body: &Bytes| {
             let timestamp_ms = since_start(at);
-            flv::write_tag(&Tag { kind: Kind::Video, timestamp_ms, body: body.clone() }, &mut bytes);
+            flv::write_tag(&Tag { kind: Kind::Video, timestamp_ms, body: body.clone() }, bytes);
         };
-        write(start, &key.header);
+        write(&mut bytes, start, &key.header);
+        let mut first = None;
         for picture in &pictures {
-            write(picture.dts, &picture.body);
+            write(&mut bytes, picture.dts, &picture.body);
+            first.get_or_insert(KeyFrame { end: bytes.len(), shown_ms: since_start(picture.pts) });
         }
-        Some(LastGop { flv: bytes.freeze(), last_ms: since_start(last), codec })
+        Some(LastGop { key: first?, flv: bytes.freeze(), last_ms: since_start(last), codec })
     }
 
     /// Judges the hold: goes live, or waits for a key frame that is not stale.

@@ -52,7 +52,8 @@ impl Contribution {
             due.push(last_heard + stall / 2);
         }
         due.push(last_heard + stall);
-        if self.video.filling.is_none() {
+        // Where there is nothing to fill with, there is nothing to do but to ask for it once.
+        if self.video.filling.is_none() && (self.has_filler() || !self.has_asked_for_still) {
             due.push(self.video.heard + lone);
         }
         if has_audio && self.audio.has_joined {
