@@ -173,7 +173,8 @@ impl Origin {
 
     /// Appends the slots of the first period that are complete.
     async fn append_ready(&mut self) {
-        while let Some(slot) = self.periods.front_mut().and_then(|period| period.slots.next()) {
+        while let Some(slot) = self.periods.front_mut().and_then(|period| period.slots.next(period.has_ended))
+        {
             self.append(&slot, false).await;
         }
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use ez_domain::content_key::KeyId;
 use ez_domain::spec::{JobSpec, RenditionName};
 use ez_manifest::fmp4::{InitSegment, Media, MediaSegment};
@@ -126,11 +126,9 @@ impl Period {
             FileKind::Segment { .. } => {
                 let init = self.inits.get(rendition).context("its init segment has not been seen")?;
                 let media = MediaSegment::read(&bytes, &init.segment).context("read the segment")?;
-                // As torn as a file that ends too early: what is missing is encoded again, or was never sent.
-                ensure!(media.is_gapless, "pictures are missing between others: its encoder died");
                 let segment = Segment { t: media.decode_time, d: media.duration, bytes: media.bytes };
                 self.keep(file, self.folder.segment(rendition, segment.t)).await?;
-                if !self.slots.closed(rendition.as_str(), segment) {
+                if !self.slots.closed(rendition.as_str(), segment, media.is_gapless) {
                     return Ok(Taken::Superfluous);
                 }
             }

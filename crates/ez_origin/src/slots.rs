@@ -34,6 +34,8 @@ struct Rendition {
 struct Waiting {
     segment: Segment,
     state: State,
+    /// Whether its pictures follow each other; where an encoder died, some may be missing between others.
+    is_whole: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +58,11 @@ impl Waiting {
     /// Whether it has no media that could be used.
     fn is_torn(&self) -> bool {
         self.state == State::Lost && self.segment.d == 0
+    }
+
+    /// Whether all of its time is encoded again if its period is replaced.
+    fn is_redone(&self) -> bool {
+        self.is_torn() || !self.is_whole
     }
 }
 
@@ -90,22 +97,22 @@ impl Slots {
     }
 
     /// A segment was closed; `false` when its time has passed already.
-    pub(crate) fn closed(&mut self, rendition: &str, segment: Segment) -> bool {
-        self.enter(rendition, segment, State::Closed)
+    pub(crate) fn closed(&mut self, rendition: &str, segment: Segment, is_whole: bool) -> bool {
+        self.enter(rendition, segment, State::Closed, is_whole)
     }
 
     /// A segment was closed that cannot be used.
     pub(crate) fn unusable(&mut self, rendition: &str, decode_time: u64) {
-        self.enter(rendition, Segment { t: decode_time, d: 0, bytes: 0 }, State::Lost);
+        self.enter(rendition, Segment { t: decode_time, d: 0, bytes: 0 }, State::Lost, true);
     }
 
-    fn enter(&mut self, rendition: &str, segment: Segment, state: State) -> bool {
+    fn enter(&mut self, rendition: &str, segment: Segment, state: State, is_whole: bool) -> bool {
         let Some(rendition) = self.find(rendition) else { return false };
         if rendition.last.is_some_and(|last| segment.t <= last) {
             return false;
         }
         rendition.span.get_or_insert((segment.t, segment.t));
-        rendition.waiting.entry(segment.t).or_insert(Waiting { segment, state });
+        rendition.waiting.entry(segment.t).or_insert(Waiting { segment, state, is_whole });
         true
     }
 
@@ -171,8 +178,17 @@ impl Slots {
         self.renditions.iter().all(|rendition| rendition.waiting.is_empty())
     }
 
-    /// The next slot, if it is complete.
-    pub(crate) fn next(&mut self) -> Option<Slot> {
+    /// The next slot, if it is complete. One that looks like the end of a period whose encoder died waits until more
+    /// comes or the period `has_ended`: it may have to be taken back.
+    pub(crate) fn next(&mut self, has_ended: bool) -> Option<Slot> {
+        let may_be_redone = || {
+            let mut firsts = self.renditions.iter().filter_map(|rendition| rendition.waiting.values().next());
+            !self.is_even(0) || firsts.any(Waiting::is_redone)
+        };
+        let goes_on = self.renditions.iter().all(|rendition| rendition.waiting.len() > 1);
+        if !has_ended && !goes_on && may_be_redone() {
+            return None;
+        }
         let is_complete = self.renditions.iter().all(|rendition| {
             rendition
                 .waiting
@@ -184,17 +200,34 @@ impl Slots {
 
     /// Takes back what was closed beyond the last slot that every rendition has, as long as every other: the media
     /// of these segments is encoded again. Answers their names and times.
-    pub(crate) fn cut_to_complete(&mut self) -> Vec<(String, u64)> {
+    pub(crate) fn cut_to_redo(&mut self) -> Vec<(String, u64)> {
+        let mut cut = Vec::new();
         // One that was torn by the death of its packager is none, and encoded again like those never begun.
         for rendition in &mut self.renditions {
-            while let Some(last) = rendition.waiting.last_entry().filter(|last| last.get().is_torn()) {
-                last.remove();
+            while let Some(last) = rendition.waiting.last_entry().filter(|last| last.get().is_redone()) {
+                let (time, last) = last.remove_entry();
+                if !last.is_torn() {
+                    cut.push((rendition.name.clone(), time));
+                }
             }
         }
-        let mut complete = self.renditions.iter().map(|rendition| rendition.waiting.len()).min().unwrap_or(0);
-        if complete > 0 && !self.is_even(complete - 1) {
-            complete -= 1;
-        }
+        let complete = self.complete();
+        let uneven = usize::from(complete > 0 && !self.is_even(complete - 1));
+        cut.extend(self.cut_to(complete - uneven));
+        cut
+    }
+
+    /// As [`Self::cut_to_redo`] where nobody encodes again: what every rendition has stays, as it is.
+    pub(crate) fn cut_to_complete(&mut self) -> Vec<(String, u64)> {
+        self.cut_to(self.complete())
+    }
+
+    /// How many slots every rendition has.
+    fn complete(&self) -> usize {
+        self.renditions.iter().map(|rendition| rendition.waiting.len()).min().unwrap_or(0)
+    }
+
+    fn cut_to(&mut self, complete: usize) -> Vec<(String, u64)> {
         let mut cut = Vec::new();
         for rendition in &mut self.renditions {
             while rendition.waiting.len() > complete

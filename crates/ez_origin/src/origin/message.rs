@@ -63,8 +63,10 @@ pub enum Message {
 pub enum Tail {
     /// They are published; the other renditions have a hole.
     Keep,
-    /// They are dropped: the same media is encoded again in the next period.
+    /// They are dropped, and so is what does not end alike: the same media is encoded again in the next period.
     Redo,
+    /// They are dropped; the run ends here, and what every rendition has stays.
+    Drop,
 }
 
 /// What becomes of the playlists when a run is over.
@@ -128,8 +130,9 @@ impl Origin {
     async fn period_ended(&mut self, local: u32, tail: Tail) -> Duration {
         let Some(period) = self.find(local) else { return Duration::ZERO };
         period.has_ended = true;
-        if tail == Tail::Redo {
-            let cut = period.slots.cut_to_complete();
+        if tail != Tail::Keep {
+            let cut =
+                if tail == Tail::Redo { period.slots.cut_to_redo() } else { period.slots.cut_to_complete() };
             let (id, length) = (period.id(), period.length());
             // After a crash they would be published beside what is encoded in their place.
             for path in period.segment_paths(&cut) {

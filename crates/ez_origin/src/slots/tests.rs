@@ -14,7 +14,7 @@ fn slots() -> Slots {
 fn closed(entries: &[(&str, u64)]) -> Slots {
     let mut slots = slots();
     for (name, time) in entries {
-        assert!(slots.closed(name, segment(*time)));
+        assert!(slots.closed(name, segment(*time), true));
     }
     slots
 }
@@ -24,13 +24,13 @@ fn a_slot_waits_for_every_rendition() {
     let mut slots = closed(&[("v", 0), ("a", 0), ("v", 10)]);
     slots.stored("v", 10);
     slots.stored("v", 0);
-    assert_eq!(slots.next(), None);
+    assert_eq!(slots.next(false), None);
     slots.stored("a", 0);
-    let slot = slots.next().unwrap();
+    let slot = slots.next(false).unwrap();
     assert_eq!((slot["v"].t, slot["a"].t), (0, 0));
-    assert_eq!(slots.next(), None);
+    assert_eq!(slots.next(false), None);
     assert_eq!(slots.backlog(), 1);
-    assert!(!slots.closed("v", segment(0)), "its time has passed");
+    assert!(!slots.closed("v", segment(0), true), "its time has passed");
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn a_segment_given_up_leaves_a_hole_and_holds_nobody_up() {
     let mut slots = closed(&[("v", 0), ("v", 10), ("a", 0)]);
     assert_eq!(slots.give_up_oldest("v").unwrap().t, 0);
     slots.stored("a", 0);
-    let slot = slots.next().unwrap();
+    let slot = slots.next(false).unwrap();
     assert_eq!(slot.keys().collect::<Vec<_>>(), ["a"]);
     assert_eq!(slots.give_up_oldest("v").unwrap().t, 10, "the next one");
     assert_eq!(slots.give_up_oldest("v"), None);
@@ -70,7 +70,7 @@ fn an_upload_that_does_not_get_through_is_given_up_first() {
     assert_eq!(slots.give_up_oldest("v").unwrap().t, 0);
     assert!(slots.bytes() < before, "what is on its way is on the disk still");
     slots.stored("a", 0);
-    assert_eq!(slots.next().unwrap().keys().collect::<Vec<_>>(), ["a"]);
+    assert_eq!(slots.next(false).unwrap().keys().collect::<Vec<_>>(), ["a"]);
 }
 
 #[test]
@@ -80,19 +80,20 @@ fn an_unusable_segment_keeps_its_place() {
     for (name, time) in [("v", 0), ("a", 0), ("a", 10)] {
         slots.stored(name, time);
     }
-    assert_eq!(slots.next().unwrap().len(), 2);
-    assert_eq!(slots.next().unwrap().keys().collect::<Vec<_>>(), ["a"]);
+    assert_eq!(slots.next(false).unwrap().len(), 2);
+    assert_eq!(slots.next(false), None, "its encoder may have died");
+    assert_eq!(slots.next(true).unwrap().keys().collect::<Vec<_>>(), ["a"]);
 }
 
 #[test]
 fn what_is_encoded_again_is_taken_back() {
     let mut slots = closed(&[("v", 0), ("v", 10), ("a", 0)]);
-    assert_eq!(slots.cut_to_complete(), [("v".to_owned(), 10)]);
+    assert_eq!(slots.cut_to_redo(), [("v".to_owned(), 10)]);
     assert_eq!(slots.ticks("v"), 10);
-    assert_eq!(slots.cut_to_complete(), []);
+    assert_eq!(slots.cut_to_redo(), []);
     slots.stored("v", 0);
     slots.stored("a", 0);
-    assert!(slots.next().is_some());
+    assert!(slots.next(false).is_some());
     assert_eq!(slots.ticks("v"), 10, "what left counts too");
 }
 
@@ -100,11 +101,11 @@ fn what_is_encoded_again_is_taken_back() {
 fn what_was_torn_at_the_end_is_encoded_again_in_every_rendition() {
     let mut slots = closed(&[("v", 0), ("v", 10), ("a", 0)]);
     slots.unusable("a", 10);
-    assert_eq!(slots.cut_to_complete(), [("v".to_owned(), 10)]);
+    assert_eq!(slots.cut_to_redo(), [("v".to_owned(), 10)]);
     // One in the middle stays a hole: what comes after it is whole.
     let mut slots = closed(&[("v", 0), ("v", 10), ("a", 10)]);
     slots.unusable("a", 0);
-    assert_eq!(slots.cut_to_complete(), []);
+    assert_eq!(slots.cut_to_redo(), []);
 }
 
 #[test]
@@ -113,13 +114,41 @@ fn renditions_that_end_apart_are_cut_back_to_where_they_did_not() {
     let last = |of_high: u64| {
         let mut slots = Slots::new(ladder.clone());
         for (name, d) in [("a", 9), ("low", 8), ("high", of_high)] {
-            slots.closed(name, segment(0));
-            slots.closed(name, Segment { d, ..segment(10) });
+            slots.closed(name, segment(0), true);
+            slots.closed(name, Segment { d, ..segment(10) }, true);
         }
-        slots.cut_to_complete().into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+        slots.cut_to_redo().into_iter().map(|(name, _)| name).collect::<Vec<_>>()
     };
     assert_eq!(last(7), ["a", "low", "high"], "one picture fewer in one of them");
     assert!(last(8).is_empty(), "sound ends where its frames do");
+}
+
+#[test]
+fn what_looks_like_the_end_of_a_dead_encoder_waits_for_word_of_it() {
+    let ladder = [("low".to_owned(), false), ("high".to_owned(), false)];
+    let ended = |of_high: u64, is_whole: bool| {
+        let mut slots = Slots::new(ladder.clone());
+        slots.closed("low", Segment { d: 8, ..segment(0) }, true);
+        slots.closed("high", Segment { d: of_high, ..segment(0) }, is_whole);
+        slots.stored("low", 0);
+        slots.stored("high", 0);
+        slots
+    };
+    assert!(ended(8, true).next(false).is_some(), "an end like any other");
+    for mut slots in [ended(7, true), ended(8, false)] {
+        assert_eq!(slots.next(false), None);
+        let cut = slots.cut_to_redo();
+        assert_eq!(cut.len(), 2, "both are encoded again: {cut:?}");
+        assert!(slots.is_empty());
+    }
+    for mut slots in [ended(7, true), ended(8, false)] {
+        assert_eq!(slots.cut_to_complete(), [], "nobody encodes it again");
+        assert_eq!(slots.next(true).map(|slot| slot.len()), Some(2));
+    }
+    let mut goes_on = ended(7, true);
+    goes_on.closed("low", segment(10), true);
+    goes_on.closed("high", segment(10), true);
+    assert!(goes_on.next(false).is_some(), "it was not the end");
 }
 
 #[test]
@@ -142,8 +171,8 @@ fn what_is_left_at_the_end_is_told_apart() {
 fn what_was_published_before_is_not_taken_again() {
     let mut slots = slots();
     slots.resume_after("v", 10);
-    assert!(!slots.closed("v", segment(10)));
-    assert!(slots.closed("v", segment(20)));
+    assert!(!slots.closed("v", segment(10), true));
+    assert!(slots.closed("v", segment(20), true));
 }
 
 proptest! {
@@ -152,12 +181,12 @@ proptest! {
         let mut slots = slots();
         let names = ["v", "a"];
         for name in names {
-            for time in 0..8 { slots.closed(name, segment(time * 10)); }
+            for time in 0..8 { slots.closed(name, segment(time * 10), true); }
         }
         let mut seen = Vec::new();
         for (rendition, time) in order {
             slots.stored(names[rendition], time);
-            while let Some(slot) = slots.next() { seen.push((slot["v"].t, slot["a"].t)); }
+            while let Some(slot) = slots.next(false) { seen.push((slot["v"].t, slot["a"].t)); }
         }
         prop_assert_eq!(seen, (0..8).map(|t| (t * 10, t * 10)).collect::<Vec<_>>());
     }
