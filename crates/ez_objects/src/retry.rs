@@ -37,11 +37,13 @@ impl Policy {
     /// The policy for objects of a channel with segments of this duration.
     ///
     /// An upload that takes longer than two segments can never catch up, so it is begun anew; below
-    /// three seconds a slow link would be cut off needlessly.
+    /// three seconds a slow link would be cut off needlessly. No pause is longer than a segment: a store that fails
+    /// now and then would hold up the channel by several of them for one unlucky object.
     #[must_use]
     pub fn for_segments_of(duration: Duration) -> Self {
         let attempt_timeout = Duration::from_secs(3).max(duration * 2);
-        Self { attempt_timeout, longest_attempt: attempt_timeout, ..Self::default() }
+        let longest_pause = duration.clamp(Duration::from_secs(1), Self::default().longest_pause);
+        Self { attempt_timeout, longest_attempt: attempt_timeout, longest_pause, ..Self::default() }
     }
 
     /// The same, for requests that carry much.

@@ -21,9 +21,10 @@ fn pauses_double_up_to_the_longest_and_fill_the_whole_range() {
 
 #[test]
 fn an_attempt_may_take_two_segments_but_never_less_than_three_seconds() {
-    for (segment, expected) in [(1, 3), (2, 4), (6, 12)] {
+    for (segment, attempt, pause) in [(1, 3, 1), (2, 4, 2), (6, 12, 5)] {
         let policy = Policy::for_segments_of(Duration::from_secs(segment));
-        assert_eq!(policy.attempt_timeout, Duration::from_secs(expected));
+        assert_eq!(policy.attempt_timeout, Duration::from_secs(attempt));
+        assert_eq!(policy.longest_pause, Duration::from_secs(pause), "one segment, at most as ever");
     }
 }
 
