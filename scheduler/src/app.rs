@@ -67,6 +67,8 @@ pub struct Timing {
     pub outbox_age: Duration,
     /// Longest time between two looks for chores in the buckets.
     pub chores_every: Duration,
+    /// Jobs that one look at the queue reads at once.
+    pub jobs_a_look: usize,
 }
 
 impl Default for Timing {
@@ -81,6 +83,7 @@ impl Default for Timing {
             outbox_every: Duration::from_secs(1),
             outbox_age: Duration::from_secs(5),
             chores_every: Duration::from_secs(5),
+            jobs_a_look: 500,
         }
     }
 }

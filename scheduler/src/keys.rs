@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::Running;
 use crate::key_source::{Granted, NoKey};
-use crate::planner::{MOST_WAITING, tell_why};
+use crate::planner::tell_why;
+use crate::queue_window::QueueWindow;
 use crate::troubles::Troubles;
 
 /// Pause after a failure; the planner rings far more often.
@@ -40,12 +41,13 @@ pub(crate) fn context(id: JobId) -> String {
 /// Fetches keys until `ended`, whenever the planner finds jobs that lack one.
 pub(crate) async fn keep_fetching(running: Arc<Running>, ended: CancellationToken) {
     let mut troubles = Troubles::new("fetch content keys");
+    let mut window = QueueWindow::new(running.app.timing.jobs_a_look);
     loop {
         tokio::select! {
             () = running.hints.keys.notified() => {}
             () = ended.cancelled() => return,
         }
-        match fetch_some(&running, &ended).await {
+        match fetch_some(&running, &mut window, &ended).await {
             Ok(()) => troubles.worked(&()),
             Err(error) => {
                 troubles.failed((), &error);
@@ -56,8 +58,12 @@ pub(crate) async fn keep_fetching(running: Arc<Running>, ended: CancellationToke
     }
 }
 
-async fn fetch_some(running: &Running, ended: &CancellationToken) -> Result<(), KeyError> {
-    let queued = running.app.store.queued(MOST_WAITING).await?;
+async fn fetch_some(
+    running: &Running,
+    window: &mut QueueWindow,
+    ended: &CancellationToken,
+) -> Result<(), KeyError> {
+    let queued = window.look(&*running.app.store).await?;
     let mut failure = None;
     for stored in queued.iter().filter(|stored| stored.job.lacks_key()) {
         if ended.is_cancelled() {

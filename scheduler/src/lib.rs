@@ -30,6 +30,7 @@ mod keys;
 mod orders;
 mod planner;
 mod poke;
+mod queue_window;
 mod router;
 mod routes;
 mod sweeper;

@@ -19,10 +19,9 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{Running, millis};
+use crate::queue_window::QueueWindow;
 use crate::troubles::{Troubles, is_away};
 
-/// Most waiting jobs that one look takes in.
-pub(crate) const MOST_WAITING: usize = 500;
 /// Placements that are committed at once. Each is guarded by the worker's load, so their order does not matter.
 const AT_ONCE: usize = 16;
 /// A run's worker has some seconds to take it up, counted from when the record was read; an older one is read
@@ -36,10 +35,11 @@ const AFTER_REFUSAL: Duration = Duration::from_millis(50);
 /// Plans until `ended`, when it is asked to and every now and then.
 pub(crate) async fn keep_planning(running: Arc<Running>, ended: CancellationToken) {
     let mut troubles = Troubles::new("place jobs");
+    let mut window = QueueWindow::new(running.app.timing.jobs_a_look);
     loop {
         let began = Instant::now();
         let mut pause = running.app.timing.plan_every;
-        let planned = plan_once(&running, &ended, &mut troubles).await;
+        let planned = plan_once(&running, &mut window, &ended, &mut troubles).await;
         running.figures.looked("planner", &planned);
         match planned {
             Ok(Outlook::Settled) => troubles.worked(&None),
@@ -71,12 +71,13 @@ enum Outlook {
 
 async fn plan_once(
     running: &Running,
+    window: &mut QueueWindow,
     ended: &CancellationToken,
     troubles: &mut Troubles<Option<JobId>>,
 ) -> Result<Outlook, StoreError> {
     let store = &*running.app.store;
     let read_at = Instant::now();
-    let queued = store.queued(MOST_WAITING).await?;
+    let queued = window.look(store).await?;
     let Some(now) = queued.first().map(|stored| stored.now) else {
         running.figures.found_unplaced(0, &[], &[]);
         return Ok(Outlook::Settled);
@@ -158,7 +159,8 @@ async fn place(
     };
     match applied {
         Applied::Moved { job, effects } => {
-            tracing::info!(job = %job.id, %worker, epoch = %job.last_epoch, "placed");
+            let (id, epoch) = (job.id, job.last_epoch);
+            tracing::info!(job = %id, %worker, %epoch, run = format!("{id}-{epoch}"), "placed");
             running.figures.placed(waited_ms);
             running.hints.follow(&job, &effects, None);
         }

@@ -94,7 +94,8 @@ impl Sweeper {
         let event = Event::LeaseLapsed { epoch };
         let applied = apply(&*self.running.app.store, id, &event, CommitGuard::LeaseStillLapsed).await?;
         if let Applied::Moved { job, effects } = applied {
-            tracing::warn!(job = %id, %epoch, phase = job.phase.name().as_str(), "gave up a run: its worker fell silent");
+            let run = format!("{id}-{epoch}");
+            tracing::warn!(job = %id, %epoch, run, phase = job.phase.name().as_str(), "gave up a run: its worker fell silent");
             self.running.figures.given_up.inc();
             self.running.hints.follow(&job, &effects, None);
         }

@@ -2,13 +2,14 @@
 //!
 //! Each operation is one script, so it is atomic and costs one round trip. Files: `connection` (failures
 //! in our words), `scripts` (the Lua texts), `records` (what comes back), `creation`, `jobs` and
-//! `workers` (the operations), `census` (counts), `audit` (do the indexes agree with the records?).
+//! `workers` (the operations), `known` (what a heartbeat need not bring again), `census` (counts), `audit` (do the indexes agree with the records?).
 
 mod audit;
 mod census;
 mod connection;
 mod creation;
 mod jobs;
+mod known;
 mod records;
 mod scripts;
 mod workers;
@@ -24,6 +25,7 @@ use ez_domain::units::Timestamp;
 use ez_redis::Access;
 
 use self::connection::Connection;
+use self::known::Known;
 use self::scripts::Scripts;
 use crate::keys::Keys;
 use crate::once::{Created, Once};
@@ -42,6 +44,7 @@ struct Inner {
     connection: Connection,
     keys: Keys,
     scripts: Scripts,
+    known: Known,
 }
 
 impl fmt::Debug for RedisStore {
@@ -58,7 +61,12 @@ impl RedisStore {
     /// [`StoreError::Unavailable`] when the address cannot be read.
     pub fn connect(config: &Access) -> Result<Self, StoreError> {
         let connection = Connection::prepare(config)?;
-        let inner = Inner { connection, keys: Keys::new(&config.prefix), scripts: Scripts::new() };
+        let inner = Inner {
+            connection,
+            keys: Keys::new(&config.prefix),
+            scripts: Scripts::new(),
+            known: Known::default(),
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -136,8 +144,8 @@ impl Store for RedisStore {
         self.remove_job(job, version).await
     }
 
-    async fn queued(&self, limit: usize) -> Result<Vec<Stored>, StoreError> {
-        self.queued_jobs(limit).await
+    async fn queued(&self, skip: usize, limit: usize) -> Result<Vec<Stored>, StoreError> {
+        self.queued_jobs(skip, limit).await
     }
 
     async fn in_outbox(&self, min_age_ms: u64, limit: usize) -> Result<Vec<JobId>, StoreError> {

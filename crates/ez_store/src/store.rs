@@ -126,7 +126,7 @@ pub struct RunFigures {
 pub struct BeatReply {
     /// Whether this worker and life are registered.
     pub known: bool,
-    /// The present records of all jobs whose run belongs to this life of this worker.
+    /// The present records of all jobs whose run belongs to this life of this worker, without figures.
     pub jobs: Vec<Stored>,
 }
 
@@ -257,8 +257,8 @@ pub trait Store: Send + Sync {
     /// Drops the record of a deleted job and keeps its epoch. `Ok(false)` when the version changed.
     async fn remove(&self, job: &Job, version: u64) -> Result<bool, StoreError>;
 
-    /// Jobs that wait for a worker, oldest first.
-    async fn queued(&self, limit: usize) -> Result<Vec<Stored>, StoreError>;
+    /// Jobs that wait for a worker, oldest first, without the first `skip`. One that cannot be read is left out.
+    async fn queued(&self, skip: usize, limit: usize) -> Result<Vec<Stored>, StoreError>;
 
     /// Jobs whose newest command has been in the outbox for at least `min_age_ms`.
     async fn in_outbox(&self, min_age_ms: u64, limit: usize) -> Result<Vec<JobId>, StoreError>;

@@ -262,7 +262,7 @@ async fn a_damaged_record_hides_no_other_and_ends_no_run() {
         (pages, listed, cursor) = (pages + 1, listed + page.jobs.len(), page.next);
     }
     assert_eq!((pages, listed), (3, 2), "an empty page is not the end");
-    assert_eq!(store.queued(9).await.unwrap().len(), 1);
+    assert_eq!(store.queued(0, 9).await.unwrap().len(), 1);
     // The worker is told nothing rather than a set in which its run is missing, and keeps its lease.
     let beat = store.beat(WORKER, LIFE, Standing::Open, 0, &[(id, epoch)], 60_000).await;
     assert!(matches!(beat, Err(StoreError::Damaged { .. })), "{beat:?}");
@@ -274,6 +274,27 @@ async fn a_damaged_record_hides_no_other_and_ends_no_run() {
         .unwrap();
     let now = f64::from(u32::try_from(store.now().await.unwrap().millis() / 1000).unwrap()) * 1000.0;
     assert!(ends > now + 30_000.0);
+}
+
+/// A store that lost its last second counts versions again: another text under a known version is news.
+#[tokio::test]
+async fn a_heartbeat_believes_no_version() {
+    let server = RedisServer::start().await.unwrap();
+    let store = connect(server.url(), 20_000);
+    let epoch = running(&store, 1).await;
+    let id = new_job(1, at(5)).id;
+    let beat = async || {
+        let reply = store.beat(WORKER, LIFE, Standing::Open, 0, &[(id, epoch)], 6_000).await.unwrap();
+        let [stored] = <[_; 1]>::try_from(reply.jobs).unwrap();
+        stored
+    };
+    let known = beat().await;
+    assert_eq!(beat().await.job, known.job);
+    let mut other = known.job;
+    other.generation += 7;
+    raw(&server, &["HSET", "jobs", &id.to_string(), &serde_json::to_string(&other).unwrap()]).await;
+    let now = beat().await;
+    assert_eq!((now.job.generation, now.version), (other.generation, known.version));
 }
 
 /// Negative control of the audit: each index, once with something missing and once with something wrong.

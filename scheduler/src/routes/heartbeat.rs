@@ -115,7 +115,9 @@ async fn follow_report(
     match applied {
         Ok(Applied::Moved { job, effects }) => {
             let phase = job.phase.name().as_str();
-            tracing::info!(job = %job.id, epoch = %before.last_epoch, worker = %heartbeat.worker, phase, reason = job.reason(), "run reported");
+            let (id, epoch) = (job.id, before.last_epoch);
+            let run = format!("{id}-{epoch}");
+            tracing::info!(job = %id, %epoch, run, worker = %heartbeat.worker, phase, reason = job.reason(), "run reported");
             running.hints.follow(&job, &effects, Some(heartbeat.worker));
             Ok(Some(job))
         }

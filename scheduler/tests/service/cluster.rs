@@ -45,6 +45,7 @@ pub(crate) fn quick() -> Timing {
         // Beyond any test, unless it is about the outbox.
         outbox_age: Duration::from_secs(3600),
         chores_every: Duration::from_millis(200),
+        jobs_a_look: 500,
     }
 }
 

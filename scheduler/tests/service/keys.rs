@@ -12,8 +12,8 @@ use ez_domain::spec::{JobSpec, Protection};
 use ez_service::tasks::{OnFailure, TaskGroup};
 use ez_testkit::tools::free_port;
 use ez_testkit::wait::eventually;
-use scheduler::App;
 use scheduler::key_source::KeyServer;
+use scheduler::{App, Timing};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -83,6 +83,23 @@ async fn without_a_key_server_a_protected_job_waits_and_others_do_not() {
     cluster.until(clear, "its place", |job| job.phase.name() == PhaseName::Assigned).await;
     cluster.until(job, "the reason", |job| waits_for(job, "Drm_key_server_url")).await;
     cluster.audit().await;
+}
+
+/// More than one look at the queue takes in.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_jobs_that_cannot_run_hide_none_behind_them() {
+    let cluster = Cluster::start().await;
+    let mut stuck = JobId::from_uuid(uuid::Uuid::nil());
+    for _ in 0..43 {
+        stuck = cluster.create_of(protected(), 100).await;
+        cluster.wish(stuck, Event::Admitted { generation: 1 }).await;
+    }
+    let clear = cluster.create(100).await;
+    cluster.wish(clear, Event::Admitted { generation: 1 }).await;
+    let scheduler = cluster.scheduler(Timing { jobs_a_look: 20, ..quick() }).await;
+    let _worker = Worker::join(&scheduler.url).await;
+    cluster.until(clear, "its place", |job| job.phase.name() == PhaseName::Assigned).await;
+    cluster.until(stuck, "the reason", |job| waits_for(job, "Drm_key_server_url")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -59,8 +59,8 @@ impl Store for LooksEmpty {
     async fn remove(&self, job: &Job, version: u64) -> Result<bool, StoreError> {
         self.0.remove(job, version).await
     }
-    async fn queued(&self, limit: usize) -> Result<Vec<Stored>, StoreError> {
-        self.0.queued(limit).await
+    async fn queued(&self, skip: usize, limit: usize) -> Result<Vec<Stored>, StoreError> {
+        self.0.queued(skip, limit).await
     }
     async fn in_outbox(&self, min_age_ms: u64, limit: usize) -> Result<Vec<JobId>, StoreError> {
         self.0.in_outbox(min_age_ms, limit).await

@@ -61,10 +61,11 @@ pub async fn a_commit_replaces_one_version_only(store: &dyn Store) {
 
 /// Only admitted jobs without a run wait for a worker, in the order in which they began to.
 pub async fn queued_jobs_come_oldest_first(store: &dyn Store) {
-    let ids = async |limit| -> Vec<_> {
-        let queued = store.queued(limit).await.expect("queued");
+    let stretch = async |skip, limit| -> Vec<_> {
+        let queued = store.queued(skip, limit).await.expect("queued");
         queued.into_iter().map(|stored| stored.job.id).collect()
     };
+    let ids = async |limit| stretch(0, limit).await;
     for (number, since) in [(1, 30), (2, 10), (3, 20)] {
         let job = created(store, number).await.job;
         assert!(!ids(9).await.contains(&job.id), "a job in the outbox is not queued");
@@ -77,6 +78,8 @@ pub async fn queued_jobs_come_oldest_first(store: &dyn Store) {
     assert_eq!(ids(9).await, [2, 3, 1].map(job_id));
     assert_eq!(ids(1).await, [job_id(2)]);
     assert_eq!(ids(0).await, []);
+    assert_eq!((stretch(1, 1).await, stretch(2, 9).await), (vec![job_id(3)], vec![job_id(1)]));
+    assert_eq!(stretch(3, 9).await, []);
     assert_eq!(ids(usize::MAX).await.len(), 3, "a limit may be as high as you like");
     ended(store, job_id(2)).await;
     assert_eq!(ids(9).await, [3, 1].map(job_id));

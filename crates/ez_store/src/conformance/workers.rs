@@ -4,7 +4,7 @@ use ez_domain::id::{Incarnation, WorkerId};
 use ez_domain::placement::Standing;
 use uuid::Uuid;
 
-use super::fixture::{COST, ended, figures, job_id, registered, running, the_worker, worker};
+use super::fixture::{COST, changed, ended, figures, job_id, registered, running, the_worker, worker};
 use super::{LIFE, WORKER, until};
 use crate::store::{Store, WorkerRecord};
 
@@ -81,8 +81,25 @@ pub async fn a_beat_brings_what_the_worker_holds(store: &dyn Store) {
     let jobs = held().await;
     assert_eq!(jobs.iter().map(|stored| &stored.job).collect::<Vec<_>>(), [&first.job, &second.job]);
     assert_eq!(jobs.iter().map(|stored| stored.version).collect::<Vec<_>>(), [first.version, second.version]);
-    assert_eq!(jobs[0].statistics.as_ref().map(|(_, json)| json.as_str()), Some("{}"));
+    assert_eq!(jobs[0].statistics, None, "figures are not for the worker that sent them");
     assert!(jobs[0].now >= first.now);
+    // Named or not, changed or not: what comes is true now.
+    let named = async || {
+        let reply = store.beat(WORKER, LIFE, Standing::Open, 0, &[(first.job.id, epoch)], 6_000).await;
+        let mut jobs = reply.expect("beat").jobs;
+        jobs.sort_by_key(|stored| stored.job.id);
+        jobs.into_iter().map(|stored| (stored.job, stored.version)).collect::<Vec<_>>()
+    };
+    let mut expected = vec![(first.job.clone(), first.version), (second.job.clone(), second.version)];
+    for _ in 0..2 {
+        assert_eq!(named().await, expected);
+    }
+    let after = changed(store, first.job.id, |job| job.generation += 1).await;
+    expected[0] = (after.job, after.version);
+    for _ in 0..2 {
+        assert_eq!(named().await, expected);
+    }
     ended(store, first.job.id).await;
+    assert_eq!(named().await, expected[1..]);
     assert_eq!(held().await.iter().map(|stored| stored.job.id).collect::<Vec<_>>(), [job_id(2)]);
 }

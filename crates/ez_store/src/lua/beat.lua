@@ -1,5 +1,8 @@
--- ARGV: worker, incarnation, standing, used millicores, lease in ms, then job id and epoch of each run.
--- Answers {known, now, records of the jobs whose run belongs to this life of the worker}.
+-- ARGV: worker, incarnation, standing, used millicores, lease in ms, then job id, epoch and digest of the record that
+-- the caller knows ('' for none) of each run.
+-- Answers {known, now, the jobs whose run belongs to this life of the worker, each as {id, version, record, digest}};
+-- a record that the caller knows is ''. The digest is of the text: a version says less, as a store that lost its last
+-- second counts it again.
 local worker, incarnation = ARGV[1], ARGV[2]
 local now = now_ms()
 local kept = string.match(redis.call('HGET', worker_states, worker) or '', '^([^|]*|[^|]*|[^|]*)|')
@@ -10,13 +13,14 @@ redis.call('HSET', worker_states, worker, table.concat({ kept, ARGV[3], ARGV[4] 
 redis.call('ZADD', worker_beats, now, worker)
 
 local life = worker .. '|' .. incarnation .. '|'
-local told = {}
-for at = 6, #ARGV, 2 do
+local told, known = {}, {}
+for at = 6, #ARGV, 3 do
   told[#told + 1] = ARGV[at]
+  known[ARGV[at]] = ARGV[at + 2]
 end
 local own = {}
 for at, run in ipairs(values(runs, told)) do
-  if run == life .. ARGV[2 * at + 5] then
+  if run == life .. ARGV[3 * at + 4] then
     own[#own + 1] = now + ARGV[5]
     own[#own + 1] = told[at]
   end
@@ -31,4 +35,11 @@ for at, run in ipairs(values(runs, ids)) do
     held[#held + 1] = ids[at]
   end
 end
-return { 1, now, records(held) }
+local kept, versions, found = values(jobs, held), values(job_versions, held), {}
+for at, id in ipairs(held) do
+  if kept[at] then
+    local digest = redis.sha1hex(kept[at])
+    found[#found + 1] = { id, versions[at] or '0', known[id] == digest and '' or kept[at], digest }
+  end
+end
+return { 1, now, found }

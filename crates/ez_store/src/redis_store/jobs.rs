@@ -94,12 +94,13 @@ impl RedisStore {
         self.run("remove a job", &self.inner.scripts.remove, &extra, &arguments).await
     }
 
-    pub(super) async fn queued_jobs(&self, limit: usize) -> Result<Vec<Stored>, StoreError> {
+    pub(super) async fn queued_jobs(&self, skip: usize, limit: usize) -> Result<Vec<Stored>, StoreError> {
         if limit == 0 {
             return Ok(Vec::new());
         }
+        let arguments = [skip.to_string(), bounded(limit)];
         let raw: RawRecords =
-            self.run("read the queued jobs", &self.inner.scripts.queued, &[], &[bounded(limit)]).await?;
+            self.run("read the queued jobs", &self.inner.scripts.queued, &[], &arguments).await?;
         Ok(records::readable(&raw))
     }
 

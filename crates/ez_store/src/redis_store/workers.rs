@@ -6,8 +6,11 @@ use ez_domain::units::Timestamp;
 
 use super::RedisStore;
 use super::records::{self, RawRecord};
-use crate::store::{BeatReply, LEASE_GRACE_MS, StoreError, WorkerRecord};
+use crate::store::{BeatReply, LEASE_GRACE_MS, StoreError, Stored, Totals, WorkerRecord};
 
+/// A job that a worker holds as the script answers it: id, version, record (empty for a known one), digest of the
+/// record.
+type RawHeld = (String, u64, String, String);
 /// A worker as the script answers it: id, record, state, load, last beat, runs.
 type RawWorker = (String, String, String, u32, u64, Vec<String>);
 
@@ -45,12 +48,42 @@ impl RedisStore {
             used_millicores.to_string(),
             lease_ms.saturating_add(LEASE_GRACE_MS).to_string(),
         ];
-        arguments.extend(runs.iter().flat_map(|(job, epoch)| [job.to_string(), epoch.to_string()]));
+        for (job, epoch) in runs {
+            arguments.extend([job.to_string(), epoch.to_string(), self.inner.known.digest(*job)]);
+        }
         let extra = [self.inner.keys.worker_jobs(worker)];
-        let (known, now, raw): (bool, u64, Vec<RawRecord>) =
+        let (known, now, raw): (bool, u64, Vec<RawHeld>) =
             self.run("take a heartbeat", &self.inner.scripts.beat, &extra, &arguments).await?;
-        let jobs = raw.iter().map(|record| records::stored(now, record)).collect::<Result<_, _>>()?;
+        let mut jobs = Vec::with_capacity(raw.len());
+        for (id, version, record, digest) in raw {
+            let held = self.held(now, (id, version, record, String::new()), &digest).await?;
+            jobs.extend(held);
+        }
+        for (told, _) in runs {
+            if !jobs.iter().any(|stored| stored.job.id == *told) {
+                self.inner.known.forget(*told);
+            }
+        }
         Ok(BeatReply { known, jobs })
+    }
+
+    /// A job that a worker holds: the known record, or the one that came in its place.
+    async fn held(&self, now: u64, raw: RawRecord, digest: &str) -> Result<Option<Stored>, StoreError> {
+        let (id, version, record, _) = &raw;
+        if !record.is_empty() {
+            let stored = records::stored(now, &raw)?;
+            self.inner.known.keep(digest, &stored.job);
+            return Ok(Some(stored));
+        }
+        let Some(id) = records::job_id(id) else { return Ok(None) };
+        match self.inner.known.job(id, digest) {
+            Some(job) => {
+                let now = Timestamp::from_millis(now);
+                Ok(Some(Stored { job, version: *version, statistics: None, totals: Totals::default(), now }))
+            }
+            // Forgotten while the question was under way.
+            None => self.load_job(id).await,
+        }
     }
 
     pub(super) async fn all_workers(&self) -> Result<Vec<WorkerRecord>, StoreError> {
