@@ -181,19 +181,23 @@ impl RedisStreamQueue {
         }
     }
 
-    /// What can be read is delivered; what cannot is parked at once.
-    async fn sort(&self, messages: Vec<(StreamId, u32)>) -> Result<Vec<Delivery>, QueueError> {
+    /// What can be read is delivered; what cannot is parked at once. Where that fails it comes again, and holds up
+    /// nothing that came with it.
+    async fn sort(&self, messages: Vec<(StreamId, u32)>) -> Vec<Delivery> {
         let mut deliveries = Vec::with_capacity(messages.len());
         for (message, attempt) in messages {
             match message::read(&message) {
                 Ok(command) => deliveries.push(Delivery { command, receipt: message.id, attempt }),
                 Err(reason) => {
                     tracing::error!(message = message.id, reason, "a message that cannot be read is parked");
-                    self.put_aside(&message.id, &message::fields_of(&message), &reason).await?;
+                    let fields = message::fields_of(&message);
+                    if let Err(error) = self.put_aside(&message.id, &fields, &reason).await {
+                        tracing::error!(message = message.id, %error, "it could not be parked and will come again");
+                    }
                 }
             }
         }
-        Ok(deliveries)
+        deliveries
     }
 
     async fn put_aside(&self, id: &str, fields: &[(String, String)], reason: &str) -> Result<(), QueueError> {
@@ -236,13 +240,13 @@ impl CommandQueue for RedisStreamQueue {
         let end = Instant::now() + wait;
         loop {
             let claimed = self.claim().await?;
-            let deliveries = self.sort(claimed).await?;
+            let deliveries = self.sort(claimed).await;
             if !deliveries.is_empty() {
                 return Ok(deliveries);
             }
             let left = end.saturating_duration_since(Instant::now());
             let fresh = self.read(left.min(LONGEST_READ)).await?;
-            let deliveries = self.sort(fresh.into_iter().map(|message| (message, 1)).collect()).await?;
+            let deliveries = self.sort(fresh.into_iter().map(|message| (message, 1)).collect()).await;
             if !deliveries.is_empty() || Instant::now() >= end {
                 return Ok(deliveries);
             }

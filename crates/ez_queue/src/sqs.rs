@@ -131,8 +131,9 @@ impl SqsQueue {
         Ok(answer.messages.unwrap_or_default())
     }
 
-    /// What can be read is delivered; what cannot is parked at once.
-    async fn sort(&self, messages: Vec<Message>) -> Result<Vec<Delivery>, QueueError> {
+    /// What can be read is delivered; what cannot is parked at once. Where that fails it comes again, and holds up
+    /// nothing that came with it.
+    async fn sort(&self, messages: Vec<Message>) -> Vec<Delivery> {
         let mut deliveries = Vec::with_capacity(messages.len());
         for message in messages {
             let body = message.body.as_deref().unwrap_or_default();
@@ -144,11 +145,13 @@ impl SqsQueue {
                     let reason = format!("the body is no command: {error}");
                     tracing::error!(message = id, reason, "a message that cannot be read is parked");
                     let body: String = body.chars().take(KEPT_BODY).collect();
-                    self.put_aside(&receipt, &body, &reason).await?;
+                    if let Err(error) = self.put_aside(&receipt, &body, &reason).await {
+                        tracing::error!(message = id, %error, "it could not be parked and will come again");
+                    }
                 }
             }
         }
-        Ok(deliveries)
+        deliveries
     }
 
     /// Stored with the others that were put aside first, then removed: never lost, at worst there twice.
@@ -251,7 +254,7 @@ impl CommandQueue for SqsQueue {
             let left = end.saturating_duration_since(Instant::now());
             let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
             let messages = self.poll(seconds.min(LONGEST_POLL)).await?;
-            let deliveries = self.sort(messages).await?;
+            let deliveries = self.sort(messages).await;
             if !deliveries.is_empty() || Instant::now() >= end {
                 return Ok(deliveries);
             }

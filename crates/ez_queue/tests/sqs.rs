@@ -117,6 +117,23 @@ async fn a_person_finds_what_was_put_aside_with_the_reason() {
     assert_eq!(attributes["reason"].string_value.as_deref(), Some("tried too often"));
 }
 
+/// Nobody made the second queue.
+#[tokio::test]
+async fn what_cannot_be_put_aside_holds_up_no_command() {
+    let mut subject = OnSqs::start("").await;
+    subject.config.parked_queue_name = "nobody-made-it".to_owned();
+    let queue = subject.queue();
+    subject.send_nonsense("{").await;
+    queue.send(command(7)).await.unwrap();
+    subject.send_nonsense("[").await;
+    let mut taken = Vec::new();
+    while taken.is_empty() {
+        taken = queue.receive(Duration::from_secs(5)).await.unwrap();
+    }
+    assert_eq!(taken[0].command, command(7));
+    queue.acknowledge(&taken[0]).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_command_that_is_sent_twice_is_taken_once_by_fifo() {
     let subject = OnSqs::start(".fifo").await;
