@@ -12,9 +12,23 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use subject::About;
 pub use subject::Subject;
 
+/// As [`set_up`], and says at once which service starts.
+pub fn init(service: &'static str) -> Subject {
+    let subject = set_up();
+    starting(service);
+    subject
+}
+
+/// The first line of a service.
+pub fn starting(service: &'static str) {
+    tracing::info!(service, version = env!("CARGO_PKG_VERSION"), "starting");
+}
+
 /// Sets up logging for the process: `EZ_LOG` filters (default `info`), `EZ_LOG_FORMAT` is `json`,
 /// `pretty`, or unset: pretty on a terminal, JSON elsewhere. Answers what all lines can be made to name.
-pub fn init(service: &'static str) -> Subject {
+///
+/// A panic becomes a line like any other: who reads logs by machine finds it.
+pub fn set_up() -> Subject {
     let filter = EnvFilter::try_from_env("EZ_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let pretty = match std::env::var("EZ_LOG_FORMAT").as_deref() {
         Ok("pretty") => true,
@@ -32,7 +46,7 @@ pub fn init(service: &'static str) -> Subject {
         registry.with(layer.json().event_format(about)).try_init()
     };
     if set.is_ok() {
-        tracing::info!(service, version = env!("CARGO_PKG_VERSION"), "starting");
+        std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "a part of the program panicked")));
     }
     subject
 }
