@@ -8,22 +8,44 @@ use serde_json::{Map, Value, json};
 
 /// Where the collection lies in the repository.
 pub const FILE: &str = "postman_collection.json";
-/// A job's life, as operations.
-const STEPS: [&str; 13] = [
-    "createJob",
-    "listJobs",
-    "listActiveJobs",
-    "getJob",
-    "listJobEvents",
-    "listJobLogs",
-    "stopJob",
-    "replaceJob",
-    "resumeJob",
-    "stopJob",
-    "deleteJob",
-    "listWorkers",
-    "getTime",
+/// A job's life.
+const STEPS: [Step; 15] = [
+    Step::Ask("createJob"),
+    Step::Ask("listJobs"),
+    Step::Ask("listActiveJobs"),
+    Step::Ask("getJob"),
+    Step::Ask("listJobEvents"),
+    Step::Ask("listJobLogs"),
+    Step::Ask("stopJob"),
+    Step::UntilStopped("Wait until the job is stopped"),
+    Step::Ask("replaceJob"),
+    Step::Ask("resumeJob"),
+    Step::Ask("stopJob"),
+    Step::UntilStopped("Wait until the job is stopped again"),
+    Step::Ask("deleteJob"),
+    Step::Ask("listWorkers"),
+    Step::Ask("getTime"),
 ];
+/// What the collection asks again and again when it waits.
+const LOOK: &str = "getJob";
+/// How often it looks, and the pause between two looks.
+const LOOKS: (u32, u32) = (120, 500);
+
+/// One request of the collection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// An operation of the description.
+    Ask(&'static str),
+    /// Looks at the job until it is stopped; a worker takes its time for what is under way. The name leads back
+    /// to it, so it is its own.
+    UntilStopped(&'static str),
+}
+
+/// How many requests there are in the collection.
+#[must_use]
+pub const fn steps() -> usize {
+    STEPS.len()
+}
 
 /// An operation of the description.
 struct Operation<'a> {
@@ -40,15 +62,25 @@ pub fn collection(description: &Value, job: &Value) -> Result<Value> {
     let operations = operations(description)?;
     for operation in &operations {
         let id = operation.said["operationId"].as_str().context("an operation without operationId")?;
-        ensure!(STEPS.contains(&id), "{id} is no step of the collection: give it a place in STEPS");
+        let is_step = STEPS.iter().any(|step| matches!(step, Step::Ask(asked) if *asked == id));
+        ensure!(is_step, "{id} is no step of the collection: give it a place in STEPS");
     }
     let mut items = Vec::new();
     for step in STEPS {
+        let (id, name) = match step {
+            Step::Ask(id) => (id, None),
+            Step::UntilStopped(name) => (LOOK, Some(name)),
+        };
         let operation = operations
             .iter()
-            .find(|operation| operation.said["operationId"] == step)
-            .with_context(|| format!("{step} is not described"))?;
-        items.push(item(description, operation, job)?);
+            .find(|operation| operation.said["operationId"] == id)
+            .with_context(|| format!("{id} is not described"))?;
+        let mut item = item(description, operation, job)?;
+        if let Some(name) = name {
+            item["name"] = name.into();
+            item["event"] = listen(&until_stopped(name));
+        }
+        items.push(item);
     }
     Ok(json!({
         "info": {
@@ -100,9 +132,30 @@ fn item(description: &Value, operation: &Operation<'_>, job: &Value) -> Result<V
     let lines = assertions(description, operation)?;
     Ok(json!({
         "name": said["summary"],
-        "event": [{"listen": "test", "script": {"type": "text/javascript", "exec": lines}}],
+        "event": listen(&lines),
         "request": request,
     }))
+}
+
+/// A script that runs after the answer.
+fn listen(lines: &[String]) -> Value {
+    json!([{"listen": "test", "script": {"type": "text/javascript", "exec": lines}}])
+}
+
+/// Comes back to the request `name` until the job is stopped.
+fn until_stopped(name: &str) -> Vec<String> {
+    let (looks, pause_ms) = LOOKS;
+    [
+        "const phase = pm.response.json().Phase;".to_owned(),
+        "const looks = Number(pm.collectionVariables.get(\"looks\") || 0) + 1;".to_owned(),
+        format!("const again = phase !== \"stopped\" && looks < {looks};"),
+        "pm.collectionVariables.set(\"looks\", again ? looks : 0);".to_owned(),
+        format!(
+            "if (again) {{ pm.execution.setNextRequest(\"{name}\"); setTimeout(() => {{}}, {pause_ms}); }}"
+        ),
+        "else pm.test(\"the job is stopped\", () => pm.expect(phase).to.equal(\"stopped\"));".to_owned(),
+    ]
+    .to_vec()
 }
 
 /// A parameter that is there to be filled in.

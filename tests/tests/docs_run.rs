@@ -1,4 +1,4 @@
-//! The commands of docs/quickstart.md and docs/ffmpeg.md do what these pages say.
+//! The commands of docs/quickstart.md, docs/api.md and docs/ffmpeg.md do what these pages say.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -43,23 +43,38 @@ async fn the_quick_start_leads_to_a_picture_and_back() -> Result<()> {
     let page = read(&workspace_root(), "docs/quickstart.md")?;
     undisturbed(async || {
         let installation = Installation::start(1).await?;
-        let script = runnable(&page, &installation.stack.endpoints().api);
-        ensure!(script.lines().count() >= 9, "the commands were not found:\n{script}");
-        let mut command = shell(&script, &workspace_root())?;
-        let output = tokio::task::spawn_blocking(move || command.output()).await??;
-        let (said, complaints) =
-            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        ensure!(output.status.success(), "{script}\n{said}\n{complaints}");
+        let said = walk(&page, &installation).await?;
         ensure!(said.contains("#EXTM3U") && said.contains("#EXT-X-STREAM-INF"), "no playlist: {said}");
-        eventually(Duration::from_secs(60), "an empty list", || async {
-            let (status, jobs) = installation.ask(Method::GET, "/jobs", None).await?;
-            ensure!(status == StatusCode::OK && jobs.as_array().is_some_and(Vec::is_empty), "{jobs}");
-            Ok::<_, anyhow::Error>(())
-        })
-        .await?;
         Ok(())
     })
     .await
+}
+
+#[tokio::test]
+async fn the_first_walk_through_the_api_arrives() -> Result<()> {
+    let page = read(&workspace_root(), "docs/api.md")?;
+    let installation = Installation::start(1).await?;
+    let said = walk(&page, &installation).await?;
+    ensure!(said.contains("\"Phase\":"), "no job: {said}");
+    Ok(())
+}
+
+/// Does all that the page says, after which no job is left; answers what was said meanwhile.
+async fn walk(page: &Document, installation: &Installation) -> Result<String> {
+    let script = runnable(page, &installation.stack.endpoints().api);
+    ensure!(script.lines().count() >= 9, "the commands were not found:\n{script}");
+    let mut command = shell(&script, &workspace_root())?;
+    let output = tokio::task::spawn_blocking(move || command.output()).await??;
+    let (said, complaints) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    ensure!(output.status.success(), "{script}\n{said}\n{complaints}");
+    eventually(Duration::from_secs(60), "an empty list", || async {
+        let (status, jobs) = installation.ask(Method::GET, "/jobs", None).await?;
+        ensure!(status == StatusCode::OK && jobs.as_array().is_some_and(Vec::is_empty), "{jobs}");
+        Ok::<_, anyhow::Error>(())
+    })
+    .await?;
+    Ok(said.into_owned())
 }
 
 /// A publisher that is ended with the test.
