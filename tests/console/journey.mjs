@@ -11,7 +11,7 @@
 import assert from "node:assert/strict";
 import { parseArgs } from "node:util";
 import { launch, openPage, screenshot } from "./browser.mjs";
-import { forgetPictures, says, waitForMovingPicture } from "./page.mjs";
+import { forgetPictures, says, waitForMovingPicture, waitForProtectedPicture } from "./page.mjs";
 
 const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
 /** What the browser itself writes to the console about the answer that the test provokes. */
@@ -107,6 +107,24 @@ async function photograph() {
   }
 }
 
+/** A channel made from the template of protected ones, with its lowest rendition only: two encoders are at work. */
+async function createProtected() {
+  await page.getByText("Clear-key encryption", { exact: true }).click();
+  const job = JSON.parse(await editor.inputValue());
+  assert.equal(job.Output.Drm.Protection_scheme, "cbcs");
+  job.Output.Video_outputs = job.Output.Video_outputs.slice(-1);
+  await editor.fill(JSON.stringify(job, null, 2));
+  await click("Create channel");
+}
+
+/** Its playlists name the key; nobody gives it by hand. */
+async function watchProtected() {
+  await says(state, "Live");
+  await waitForProtectedPicture(page);
+  await page.locator(".veil").waitFor({ state: "hidden" });
+  await screenshot(page, "light-protected", { fullPage: true });
+}
+
 async function stop() {
   await click("Stop");
   await says(state, "Stopped");
@@ -135,6 +153,12 @@ try {
   await watch();
   tell({ step: "the picture moves" });
   await photograph();
+  const shown = page.url();
+  await page.goto("about:blank");
+  await page.goto(shown);
+  await watch();
+  assert.equal(await page.locator(".events li", { hasText: "Live" }).count(), 1, "the channel went on by itself");
+  tell({ step: "leaving the page changes nothing" });
   await click("DASH");
   await watch();
   tell({ step: "the picture moves in DASH" });
@@ -152,6 +176,13 @@ try {
   await stop();
   await remove();
   tell({ step: "it is gone" });
+  await page.getByRole("link", { name: "Create your first channel" }).click();
+  await createProtected();
+  tell({ publish: await ingestAddress() });
+  await watchProtected();
+  tell({ step: "the protected picture moves" });
+  await stop();
+  await remove();
   assert.deepEqual(guard.problems, []);
 } catch (error) {
   await screenshot(page, "failure", { fullPage: true }).catch(() => {});

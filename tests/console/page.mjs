@@ -31,6 +31,27 @@ export async function waitForMovingPicture(page) {
   }, null, { polling: 150 });
 }
 
+/**
+ * As `waitForMovingPicture` for a picture that a page cannot read back: with keys in place, two seconds of it are decoded
+ * without a step back.
+ *
+ * @param {Page} page
+ */
+export async function waitForProtectedPicture(page) {
+  await page.evaluate(() => delete globalThis.decodedFrom);
+  await page.waitForFunction(() => {
+    const video = document.querySelector("video");
+    if (!video?.mediaKeys || video.videoWidth === 0) {
+      delete globalThis.decodedFrom;
+      return false;
+    }
+    const now = { time: video.currentTime, pictures: video.getVideoPlaybackQuality().totalVideoFrames };
+    const from = globalThis.decodedFrom;
+    if (!from || now.time < from.time || now.pictures < from.pictures) globalThis.decodedFrom = now;
+    return globalThis.decodedFrom.time + 2 < now.time && globalThis.decodedFrom.pictures + 20 < now.pictures;
+  }, null, { polling: 150 });
+}
+
 /** What moved before does not count. @param {Page} page */
 export async function forgetPictures(page) {
   await page.evaluate(() => globalThis.framesSeen?.clear());

@@ -113,8 +113,12 @@ async fn run(arguments: Vec<String>) -> Result<Vec<String>> {
             let round = format!("{} {number}/{rounds}", fault.name());
             match round::run(&mut session, fault).await {
                 Ok(outcome) => {
-                    let bad = if outcome.counts() { outcome.complaints() } else { Vec::new() };
+                    let found = outcome.complaints();
+                    let bad = if outcome.counts() { found.clone() } else { Vec::new() };
                     println!("{round}: {outcome}{}", if bad.is_empty() { "" } else { ", BAD" });
+                    for complaint in found {
+                        println!("    {complaint}");
+                    }
                     complaints.extend(bad.into_iter().map(|what| format!("{round}: {what}")));
                     outcomes.extend(outcome.counts().then_some(outcome));
                 }

