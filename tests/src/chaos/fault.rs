@@ -170,9 +170,9 @@ impl Fault {
         }
     }
 
-    /// Whether there is a time of which nobody published anything.
+    /// Whether there is a time of which nothing is published.
     pub const fn leaves_a_hole(self) -> bool {
-        matches!(self, Self::PublisherStaysAway | Self::StoreRefuses)
+        matches!(self, Self::PublisherStaysAway | Self::TranscoderKilled | Self::StoreRefuses)
     }
 
     /// Whether ffmpeg runs through it, so that segments come as late afterwards as before.
