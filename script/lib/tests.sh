@@ -12,13 +12,16 @@ need_chromium() {
         fail "$EZ_CHROMIUM does not run: install a Chromium that is no snap and set EZ_CHROMIUM to its path"
 }
 
-need_node() {
-    have node || fail "node is missing: install Node.js 20.19 or newer"
-    have npm || fail "npm is missing: install it with Node.js"
+# Node.js 20.19 or newer with npm; Debian 12 and Ubuntu 24.04 have older ones.
+is_good_node() {
+    have node && have npm || return 1
     local version
     version=$(node --version)
-    [ "$(printf '%s\n20.19.0\n' "${version#v}" | sort -V | head -n 1)" = 20.19.0 ] ||
-        fail "Node.js $version is too old: install 20.19 or newer (https://nodejs.org)"
+    [ "$(printf '%s\n20.19.0\n' "${version#v}" | sort -V | head -n 1)" = 20.19.0 ]
+}
+
+need_node() {
+    is_good_node || install_node
     local folder
     for folder in tests/browser tests/console tests/postman; do
         npm_ci "$root/$folder"
@@ -41,7 +44,9 @@ need_everything() {
     install_redis
     install_media_tools
     install_moto
+    install_compose
     apt_install curl curl
+    apt_install openssl openssl
     install_schemathesis
     need_chromium
     need_node

@@ -34,6 +34,8 @@ pub enum Tool {
     Moto,
     /// The pinned schemathesis, which makes requests up; `EZ_SCHEMATHESIS` overrides it.
     Schemathesis,
+    /// The pinned Docker Compose, which reads compose files; `EZ_COMPOSE` overrides it.
+    Compose,
 }
 
 impl Tool {
@@ -47,6 +49,7 @@ impl Tool {
             Self::Node => "EZ_NODE",
             Self::Moto => "EZ_MOTO",
             Self::Schemathesis => "EZ_SCHEMATHESIS",
+            Self::Compose => "EZ_COMPOSE",
         }
     }
 
@@ -60,13 +63,14 @@ impl Tool {
             Self::Node => "node",
             Self::Moto => "moto_server",
             Self::Schemathesis => "schemathesis",
+            Self::Compose => "docker-compose",
         }
     }
 
     /// Whether the program must be the pinned one in `.tools/bin`: versions differ in flags and
     /// output, so one that happens to lie in `PATH` is never taken.
     fn is_pinned(self) -> bool {
-        matches!(self, Self::Ffmpeg | Self::Ffprobe | Self::Packager | Self::Moto | Self::Schemathesis)
+        !matches!(self, Self::RedisServer | Self::Chromium | Self::Node)
     }
 
     /// The path of the program, or an error that says where it was looked for and how to get it.
