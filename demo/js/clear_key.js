@@ -10,9 +10,11 @@
  * @returns {{kid: string, path: string}|null} null for a channel in clear
  */
 export function placeOfKey(mpd) {
-  const kid = /\bdefault_KID="([0-9a-f-]{36})"/i.exec(mpd)?.[1];
-  const period = /\b(?:initialization|media)="(\d+-\d+)\//.exec(mpd)?.[1];
-  return kid && period ? { kid: kid.replaceAll("-", "").toLowerCase(), path: `${period}/key.bin` } : null;
+  // Periods from before the channel was protected have no key beside them.
+  const period = mpd.split("<Period ").find((text) => text.includes("default_KID")) ?? "";
+  const kid = /\bdefault_KID="([0-9a-f-]{36})"/i.exec(period)?.[1];
+  const folder = /<BaseURL>(\d+-\d+)\/<\/BaseURL>/.exec(period)?.[1];
+  return kid && folder ? { kid: kid.replaceAll("-", "").toLowerCase(), path: `${folder}/key.bin` } : null;
 }
 
 /**

@@ -86,6 +86,8 @@ async function watch() {
   await says(number("Input picture"), "1280 × 720");
   await says(number("Codecs"), "H.264 · AAC");
   await says(number("Newest segment"), /^\d+\.\d s old$/);
+  await says(number("Until published"), /^\d+\.\d s$/);
+  await says(number("CPU"), /^\d+\.\d\d cores$/);
   await says(page.locator(".channel-figures"), /bit\/s · 30 fps/);
   await says(page.locator(".events li").first(), "Live");
   assert.equal(await page.getByRole("button", { name: "Delete", exact: true }).isVisible(), false, "a channel that runs cannot be deleted");
@@ -181,6 +183,10 @@ try {
   tell({ publish: await ingestAddress() });
   await watchProtected();
   tell({ step: "the protected picture moves" });
+  await click("DASH");
+  await page.waitForFunction(() => document.querySelector("video").currentTime === 0);
+  await watchProtected();
+  tell({ step: "the protected picture moves in DASH" });
   await stop();
   await remove();
   assert.deepEqual(guard.problems, []);

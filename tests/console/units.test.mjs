@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -152,14 +153,17 @@ describe("health", () => {
 });
 
 describe("clear key", () => {
-  const set = '<AdaptationSet><ContentProtection value="cbcs" cenc:default_KID="00112233-4455-6677-8899-AABBCCDDEEFF"/>';
-  const template = '<SegmentTemplate initialization="7-2/$RepresentationID$/init.mp4" media="7-2/low/$Time$.m4s"/>';
-  test("lies beside the media of an encrypted period", () => {
-    assert.deepEqual(placeOfKey(set + template), { kid: "00112233445566778899aabbccddeeff", path: "7-2/key.bin" });
+  const manifest = readFileSync(new URL("../../crates/ez_manifest/tests/manifest/snapshots/manifest__snapshots__hole.snap", import.meta.url), "utf8");
+  test("lies beside the media of an encrypted period, as the origin writes it", () => {
+    assert.deepEqual(placeOfKey(manifest), { kid: "00112233445566778899aabbccddeeff", path: "1-1/key.bin" });
   });
-  test("is not looked for where nothing is encrypted, or nothing is ours", () => {
-    assert.equal(placeOfKey(template), null);
-    assert.equal(placeOfKey(set + '<SegmentTemplate media="https://elsewhere/low/$Time$.m4s"/>'), null);
+  test("is that of the first period that is protected", () => {
+    const clear = '<Period id="p1-1" start="PT0S"><BaseURL>1-1/</BaseURL></Period>';
+    const set = '<ContentProtection value="cbcs" cenc:default_KID="00112233-4455-6677-8899-AABBCCDDEEFF"/>';
+    const safe = `<Period id="p7-2" start="PT9S"><BaseURL>7-2/</BaseURL>${set}</Period>`;
+    assert.deepEqual(placeOfKey(clear + safe), { kid: "00112233445566778899aabbccddeeff", path: "7-2/key.bin" });
+    assert.equal(placeOfKey(clear), null);
+    assert.equal(placeOfKey(safe.replace("7-2/<", "https://elsewhere/<")), null, "it is not ours");
     assert.equal(placeOfKey(""), null);
   });
 });

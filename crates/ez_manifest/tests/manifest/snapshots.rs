@@ -8,6 +8,9 @@ use ez_manifest::{
 
 use crate::support::{ALL, AUDIO, BEGIN_MS, Channel, LOW, Viewers, track};
 
+/// A channel has one content key for life.
+const KEY_ID: &str = "00112233-4455-6677-8899-aabbccddeeff";
+
 fn manifest(timeline: &Timeline) -> String {
     let clocks = [UtcTiming::HttpIso("https://host/time?a=1&b=2".to_owned()), UtcTiming::Direct(BEGIN_MS)];
     mpd(timeline, BEGIN_MS, &clocks).unwrap()
@@ -52,7 +55,8 @@ fn hole_of_five_seconds_with_keys() {
             let mut info = track(name);
             info.keys =
                 vec![format!("#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"{key}\",IV=0x1,KEYFORMAT=\"identity\"")];
-            info.protection = Some(format!("<ContentProtection value=\"cbcs\" cenc:default_KID=\"{key}\"/>"));
+            info.protection =
+                Some(format!("<ContentProtection value=\"cbcs\" cenc:default_KID=\"{KEY_ID}\"/>"));
             channel.timeline.set_track(name, info).unwrap();
         }
     };
