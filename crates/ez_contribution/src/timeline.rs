@@ -91,6 +91,10 @@ pub struct Contribution {
     was_filling: bool,
     meter: Meter,
     events: Vec<Event>,
+    /// When something was pushed last.
+    pushed_at: Nanos,
+    /// How late live media may be beside what is always borne: so long it was not read while a period began.
+    excused: Nanos,
 }
 
 impl Contribution {
@@ -113,6 +117,8 @@ impl Contribution {
             was_filling: false,
             meter: Meter::default(),
             events: Vec::new(),
+            pushed_at: 0,
+            excused: 0,
         }
     }
 
@@ -142,6 +148,7 @@ impl Contribution {
     /// Takes one message of the publisher.
     pub fn push(&mut self, tag: Tag, now: Duration) -> Output {
         self.set_now(now);
+        self.pushed_at = self.now;
         self.meter.bytes(tag.body.len(), self.now);
         if tag.body.len() > flv::MAX_BODY || matches!(self.phase, Phase::Idle) || self.publisher.is_refused {
             self.meter.dropped += 1;
@@ -165,7 +172,11 @@ impl Contribution {
     /// The owner was held up until `now` and did not listen: what came meanwhile is still to be pushed, so
     /// it is no silence of the publisher yet. To be called before that push or tick.
     pub fn listen_again(&mut self, now: Duration) {
-        let heard = nanos(now) + GRACE - self.stall() / 2;
+        self.listen_from(nanos(now));
+    }
+
+    fn listen_from(&mut self, now: Nanos) {
+        let heard = now + GRACE - self.stall() / 2;
         self.video.heard = self.video.heard.max(heard);
         self.audio.heard = self.audio.heard.max(heard);
     }
@@ -212,7 +223,7 @@ impl Contribution {
             _ => State::WaitingForKeyFrame,
         };
         let lead = self.video.last.map_or(0, |(dts, _)| dts - now);
-        self.meter.figures(state, now, self.drift.measured(), lead)
+        self.meter.figures(state, now, self.drift.total(), lead)
     }
 
     /// The publisher is gone: what it left unfinished goes with it.

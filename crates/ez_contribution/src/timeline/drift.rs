@@ -16,7 +16,9 @@ const SLEW_DIVISOR: Nanos = 1000;
 pub(crate) struct Drift {
     window_began: Option<Nanos>,
     least: Nanos,
-    measured: Nanos,
+    /// What the offset was moved by so far, and that and the lag that was left when last measured.
+    moved: Nanos,
+    total: Nanos,
     remaining: Nanos,
     is_following: bool,
     slewed_at: Option<Nanos>,
@@ -44,23 +46,24 @@ impl Drift {
         let most = elapsed / SLEW_DIVISOR;
         let step = self.remaining.clamp(-most, most);
         self.remaining -= step;
+        self.moved = self.moved.saturating_add(step);
         step
     }
 
-    /// The last measured lag.
-    pub(crate) const fn measured(&self) -> Nanos {
-        self.measured
+    /// How far the publisher's clock had fallen behind when last measured.
+    pub(crate) const fn total(&self) -> Nanos {
+        self.total
     }
 
     fn conclude(&mut self) {
-        self.measured = self.least;
-        let size = self.measured.saturating_abs();
+        self.total = self.moved.saturating_add(self.least);
+        let size = self.least.saturating_abs();
         if size > FOLLOW_FROM {
             self.is_following = true;
         } else if size <= FOLLOW_UNTIL {
             self.is_following = false;
         }
-        self.remaining = if self.is_following { self.measured } else { 0 };
+        self.remaining = if self.is_following { self.least } else { 0 };
     }
 }
 
@@ -69,8 +72,8 @@ mod tests {
     use super::*;
 
     /// Runs an encoder whose clock is off by `ppm` for an hour; returns (worst lag after 10 min, most
-    /// movement in one second).
-    fn run(ppm: i64, jitter: Nanos) -> (Nanos, Nanos) {
+    /// movement in one second, what it says of the clock in the end).
+    fn run(ppm: i64, jitter: Nanos) -> (Nanos, Nanos, Nanos) {
         let (mut drift, mut offset, mut worst, mut second, mut steepest) = (Drift::default(), 0, 0, 0, 0);
         for frame in 0..30 * 3600 {
             let arrival = frame * SECOND / 30;
@@ -84,13 +87,15 @@ mod tests {
                 worst = worst.max((arrival - encoder - offset).abs());
             }
         }
-        (worst, steepest)
+        (worst, steepest, drift.total())
     }
 
     #[test]
     fn clocks_off_by_crystal_tolerances_stay_within_bounds() {
         for ppm in [-500, -100, 0, 100, 500] {
-            let (worst, steepest) = run(ppm, 10 * MS);
+            let (worst, steepest, total) = run(ppm, 10 * MS);
+            let drifted = 3600 * SECOND / 1_000_000 * ppm;
+            assert!((total - drifted).abs() < 30 * MS, "{ppm} ppm: {total} of {drifted}");
             assert!(worst < 130 * MS, "{ppm} ppm: {worst}");
             assert!(steepest <= MS + 1000, "{ppm} ppm: {steepest} ns within a second");
         }
@@ -101,6 +106,6 @@ mod tests {
         let mut drift = Drift::default();
         let moved: Nanos = (0..3000).map(|frame| drift.observe(90 * MS, frame * 33 * MS)).sum();
         assert_eq!(moved, 0);
-        assert_eq!(drift.measured(), 90 * MS);
+        assert_eq!(drift.total(), 90 * MS);
     }
 }

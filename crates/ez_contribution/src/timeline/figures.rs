@@ -54,7 +54,7 @@ pub struct Figures {
     pub dropped_tags: u64,
     /// Filler tags that went out.
     pub filler_tags: u64,
-    /// Lag of the publisher's clock in milliseconds; positive: it runs late.
+    /// How far the publisher's clock has fallen behind since it came, in milliseconds; negative when it runs fast.
     pub drift_ms: i64,
     /// How far the output is ahead of the clock: the publisher sends faster than real time, and reading
     /// from it should pause before the media has to be dropped (from two seconds on).

@@ -164,7 +164,10 @@ impl Contribution {
             dts = dts.max(last + MS);
         }
         let lag = tag.arrival.saturating_sub(dts);
-        if !(-MAX_LEAD..=MAX_LAG).contains(&lag) {
+        if lag <= MAX_LAG {
+            self.excused = 0;
+        }
+        if !(-MAX_LEAD..=MAX_LAG.saturating_add(self.excused)).contains(&lag) {
             self.resynchronise();
             if is_key && self.has_time_caught_up() {
                 self.open_hold(tag);

@@ -55,8 +55,11 @@ impl Contribution {
     /// the encoder told to leave out what lies before `from` ([`super::Period::preroll`]); without `from`, the
     /// last GOP. A publisher held back for its codec goes live instead. The mapping comes as
     /// [`Event::Anchored`], at once or with the first media.
+    ///
+    /// What the owner did not push while the old period was closed comes late and is neither silence nor stale.
     pub fn begin_period(&mut self, from: Option<Duration>, now: Duration) -> Output {
         self.set_now(now);
+        self.excused = self.now.saturating_sub(self.pushed_at);
         let codec = self.writer.codec();
         self.writer.begin_period();
         match std::mem::replace(&mut self.phase, Phase::Idle) {
@@ -77,6 +80,7 @@ impl Contribution {
                 }
             }
         }
+        self.listen_from(self.now);
         self.finish()
     }
 

@@ -457,6 +457,35 @@ fn another_codec_waits_for_a_new_period() {
     assert!(rig.anchors[1].origin >= ms(4200));
 }
 
+/// Closing a period may take seconds on a loaded machine; what comes meanwhile is read only then.
+#[test]
+fn what_was_not_read_while_a_period_began_is_not_stale() {
+    for held_back in [500, 3000, 8000] {
+        let mut rig = Rig::new(settings(30));
+        rig.start(0);
+        rig.feed(&Encoder::A, 0, 0, 3000);
+        // The period broke: nothing is pushed until the next one begins.
+        rig.now = ms(3000 + held_back);
+        rig.begin_period(Some(rig.anchors[0].origin + ms(2000)));
+        for (_, tag) in Encoder::A.tags(3000, 3000 + held_back) {
+            rig.push(tag);
+        }
+        rig.feed(&Encoder::A, 0, 3000 + held_back, 6000 + held_back);
+        rig.check();
+        let hole = largest_hole(&rig.frames(true), 0);
+        assert!(hole <= 40, "{held_back} ms: {hole}");
+        assert!(!rig.events.contains(&Event::FillingBegan), "{held_back} ms: nobody was silent");
+        // From then on lateness is the publisher's own again.
+        let (at, late) = (6000 + held_back, 9500 + held_back);
+        rig.until(ms(late));
+        assert!(rig.events.contains(&Event::FillingBegan));
+        for (_, tag) in Encoder::A.tags(at, late - 3000) {
+            rig.push(tag);
+        }
+        assert_eq!(rig.contribution.figures(rig.now).state, State::Filling, "{held_back} ms: stale media");
+    }
+}
+
 #[test]
 fn unsupported_codecs_are_reported_once() {
     let mut rig = Rig::new(settings(30));
