@@ -67,6 +67,7 @@ export function judge(measured, run) {
   const wall = first ? last.wall - first.wall : 0;
   const decoded = first ? last.decoded - first.decoded : 0;
   const latencies = samples.map((sample) => sample.latency).filter((latency) => latency !== null);
+  const dates = samples.map((sample) => sample.date ?? null).filter((date) => date !== null);
   const isShort = run.mediaSeconds === null ? wall < run.seconds * 0.5 : moved.played < run.mediaSeconds * 0.9;
   const errors = [...measured.errors, ...run.blocked.map((url) => `request to another host: ${url}`)];
   const fail = (is, text) => { if (is) errors.push(text); };
@@ -101,6 +102,9 @@ export function judge(measured, run) {
     starved_seconds: round(moved.starved),
     jumps: moved.jumps,
     latency_seconds: round(latencies.at(-1)),
+    /** The first and the last moment of the stream that were on the screen, in ms since 1970; null of a recording. */
+    shown_from_ms: dates.length ? Math.round(dates[0]) : null,
+    shown_to_ms: dates.length ? Math.round(dates.at(-1)) : null,
     rendition_height: measured.height,
     /** What ended playback, beside what is judged here. */
     fatal: measured.errors,

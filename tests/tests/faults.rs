@@ -98,8 +98,18 @@ async fn watched(session: &mut Session, fault: Fault) -> Result<(bool, Vec<Strin
     if !plays {
         complaints.push(format!("{player} ({form:?}) does not play through it: {report}"));
     }
+    // What was on the screen was sent before it happened, and then after it.
+    let crosses = report["shown_from_ms"].as_i64().is_some_and(|from| from < outcome.hit_ms)
+        && report["shown_to_ms"].as_i64().is_some_and(|to| to > outcome.hit_ms + BEYOND_MS);
+    if !crosses {
+        let hit = outcome.hit_ms;
+        complaints.push(format!("{player} ({form:?}) does not get over it, which was at {hit}: {report}"));
+    }
     Ok((outcome.counts(), complaints))
 }
+
+/// How far a player must get behind a fault: into the segment after that in which it happened.
+const BEYOND_MS: i64 = 2000;
 
 /// How much of the stream a player plays: over the fault.
 const fn played_seconds(fault: Fault) -> u32 {

@@ -143,6 +143,7 @@ window.measure = async ({ manifest, player, seconds, mediaSeconds, startupSecond
           if (shown < 0) shown = pictures.push(gray) - 1;
         }
         const quality = video.getVideoPlaybackQuality();
+        const latency = latencySeconds();
         samples.push({
           wall: now(),
           media: video.currentTime,
@@ -151,7 +152,9 @@ window.measure = async ({ manifest, player, seconds, mediaSeconds, startupSecond
           dropped: quality.droppedVideoFrames,
           picture: shown,
           contrast: gray.reduce((a, b) => Math.max(a, b)) - gray.reduce((a, b) => Math.min(a, b)),
-          latency: latencySeconds(),
+          latency,
+          // When what is on the screen was sent, by the stream's own dates.
+          date: latency === null ? null : Date.now() - latency * 1000,
         });
         const isShown = mediaSeconds !== null && video.currentTime - samples[0].media >= mediaSeconds;
         if (isShown || now() >= end || video.ended || video.error) break;

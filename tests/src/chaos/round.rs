@@ -30,12 +30,16 @@ const LAG_MAY_GROW_MS: i64 = 300 + 150;
 pub struct Outcome {
     /// What went wrong.
     pub fault: Fault,
+    /// When, by the wall clock, in ms.
+    pub hit_ms: i64,
     /// The longest wait between two segments from the fault on.
     pub longest_wait: Duration,
     /// What became of the frames, in the rendition that lost most.
     pub frames: Frames,
     /// How much later than before the fault segments come in the end.
     pub lag_grown_ms: i64,
+    /// How much later than any before the fault the latest one came, be it of the gap or after it.
+    pub lag_beyond_ms: i64,
     /// Rules that were broken.
     pub violations: Vec<String>,
     /// What the machine did meanwhile.
@@ -89,8 +93,13 @@ impl fmt::Display for Outcome {
         let wait = self.longest_wait.as_secs_f64();
         write!(
             out,
-            "longest wait {wait:.2} s, lag grown by {} ms, {} frames lost ({} in flight), {} doubled",
-            self.lag_grown_ms, self.frames.lost, self.frames.in_flight, self.frames.doubled
+            "longest wait {wait:.2} s, at most {} ms later than before, {} ms in the end, {} frames lost ({} in \
+             flight), {} doubled",
+            self.lag_beyond_ms,
+            self.lag_grown_ms,
+            self.frames.lost,
+            self.frames.in_flight,
+            self.frames.doubled
         )?;
         if !self.counts() {
             write!(out, ", not counted: {}", self.machine)?;
@@ -111,7 +120,7 @@ pub async fn run(session: &mut Session, fault: Fault) -> Result<Outcome> {
     let machine = Watch::begin();
     session.viewer.until_after(before, BESIDE, Duration::from_secs(30)).await.context("before the fault")?;
 
-    let hit = Instant::now();
+    let (hit, hit_ms) = (Instant::now(), wall_ms());
     let (hit_at, _) = session.viewer.newest().context("nothing is published")?;
     fault.inject(session).await.with_context(|| format!("inject {}", fault.name()))?;
     // A killed transcoder ends the publisher's connection.
@@ -125,12 +134,24 @@ pub async fn run(session: &mut Session, fault: Fault) -> Result<Outcome> {
     let last = session.viewer.until_shown(end, Duration::from_secs(60)).await.context("after the fault")?;
 
     let lag = |after, up_to| session.viewer.least_lag_ms(after, up_to).context("segments without a date");
+    let viewer = &session.viewer;
+    let greatest = |after, up_to| viewer.greatest_lag_ms(after, up_to).context("segments without a date");
+    let lag_beyond_ms = greatest(hit_at, last)? - greatest(before, hit_at)?;
     let lag_grown_ms = lag(last.saturating_sub(BESIDE), last)? - lag(before, hit_at)?;
     let sent = usize::try_from((hit - began).as_millis() * 30 / 1000).unwrap_or(usize::MAX);
     let frames = frames(session, fault, before, sent).await?;
     let violations = session.viewer.violations().split_off(broken_before);
     let longest_wait = session.viewer.longest_wait(hit);
-    Ok(Outcome { fault, longest_wait, frames, lag_grown_ms, violations, machine: machine.seen() })
+    Ok(Outcome {
+        fault,
+        hit_ms,
+        longest_wait,
+        frames,
+        lag_grown_ms,
+        lag_beyond_ms,
+        violations,
+        machine: machine.seen(),
+    })
 }
 
 /// Every frame number that a viewer of the first rendition got after segment `before`, from the start

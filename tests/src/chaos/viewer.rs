@@ -161,9 +161,19 @@ impl Viewer {
     /// The least lag of the first rendition's segments `after` one and up to another: what polling
     /// adds is in the greater ones.
     pub fn least_lag_ms(&self, after: u64, up_to: u64) -> Option<i64> {
+        self.lags_ms(after, up_to).into_iter().min()
+    }
+
+    /// The greatest lag of the first rendition's segments `after` one and up to another, with what polling adds.
+    pub fn greatest_lag_ms(&self, after: u64, up_to: u64) -> Option<i64> {
+        self.lags_ms(after, up_to).into_iter().max()
+    }
+
+    fn lags_ms(&self, after: u64, up_to: u64) -> Vec<i64> {
         let seen = lock(&self.seen);
-        let of = seen.segments.get(&self.first)?.range(after + 1..=up_to);
-        of.filter_map(|(_, fetched)| Some(fetched.seen_wall_ms - fetched.end_ms?)).min()
+        let Some(segments) = seen.segments.get(&self.first) else { return Vec::new() };
+        let of = segments.range(after + 1..=up_to);
+        of.filter_map(|(_, fetched)| Some(fetched.seen_wall_ms - fetched.end_ms?)).collect()
     }
 
     /// The names of all renditions with pictures.
