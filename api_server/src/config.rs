@@ -26,6 +26,7 @@ pub const BINDINGS: &[Binding] = &[
     ("EZ_REDIS_HOST", "Redis.RedisIp"),
     ("EZ_REDIS_PORT", "Redis.RedisPort"),
     ("EZ_REDIS_PASSWORD", "Redis.RedisPassword"),
+    ("EZ_REDIS_TLS", "Redis.Tls"),
     ("EZ_REDIS_PREFIX", "Redis.Prefix"),
     ("EZ_QUEUE_URL", "Queue.Url"),
     ("EZ_SQS_QUEUE_NAME", "Sqs.Queue_name"),

@@ -8,7 +8,7 @@ use ez_api::fault::{Warning, warnings_text};
 use ez_api::job::{DrmEncryptionKeyInfo, Failure, LiveJob, State};
 use ez_api::spec_document::SpecDocument;
 use ez_domain::id::JobId;
-use ez_domain::job::{Desired, Ingest, Job, PhaseName};
+use ez_domain::job::{Desired, Ingest, Job};
 use ez_domain::secret::Secret;
 use ez_store::{MasterKey, Stored};
 
@@ -34,10 +34,10 @@ pub fn live_job(stored: &Stored, master_key: &MasterKey, playback: &Playback) ->
     let playback_urls = playback.urls(job.id, &job.spec);
     LiveJob {
         id: job.id,
-        state: state(job.phase.name()),
+        state: State::from(job.phase.name()),
         time_last_worker_report_ms: statistics.as_ref().map_or(0, |(at, _)| at.millis()),
         ingress_bandwidth_kbps: figures.ingress_kbps,
-        transcoding_cpu_utilization: String::new(),
+        transcoding_cpu_utilization: percent(figures.cpu_cores),
         total_bytes_ingested: totals.bytes_ingested,
         total_up_seconds: totals.up_seconds,
         total_active_seconds: totals.active_seconds,
@@ -88,18 +88,6 @@ fn content_key(job: &Job) -> DrmEncryptionKeyInfo {
     }
 }
 
-/// The original's word for the phase.
-pub(crate) const fn state(phase: PhaseName) -> State {
-    match phase {
-        PhaseName::Pending | PhaseName::Assigned | PhaseName::Backoff => State::Created,
-        PhaseName::Listening | PhaseName::Interrupted | PhaseName::Stopping | PhaseName::Finishing => {
-            State::Running
-        }
-        PhaseName::Streaming => State::Streaming,
-        PhaseName::Stopped | PhaseName::Failed | PhaseName::Deleting => State::Stopped,
-    }
-}
-
 /// A job whose key does not open can still be seen, stopped and deleted; only nobody can be told how
 /// to publish to it.
 pub(crate) fn open_stream_key(job: &Job, master_key: &MasterKey) -> Secret<String> {
@@ -132,6 +120,11 @@ fn warnings(job: &Job) -> String {
         .map(|(pointer, detail)| Warning { pointer: pointer.to_owned(), detail: detail.to_owned() })
         .collect();
     warnings_text(&warnings)
+}
+
+/// Of one core; empty where nothing was measured.
+fn percent(cores: f64) -> String {
+    if cores > 0.0 { format!("{:.1}", cores * 100.0) } else { String::new() }
 }
 
 fn first_of(hls: &str, dash: &str) -> String {

@@ -13,10 +13,13 @@ const ROWS = [
   { label: "Codecs", read: (f) => join(codecName(f.Video_codec), codecName(f.Audio_codec)) },
   { label: "Key frame every", read: (f) => (f.Key_frame_interval_seconds ? `${figure(f.Key_frame_interval_seconds, 1)} s` : NONE) },
   { label: "Newest segment", read: (f) => (!f.Newest_segment_age_seconds ? NONE : `${figure(f.Newest_segment_age_seconds, 1)} s old`) },
+  { label: "Until published", read: (f) => (f.Publish_latency_seconds ? `${figure(f.Publish_latency_seconds, 1)} s` : NONE) },
   { label: "Waiting for upload", read: (f) => (f.Upload_backlog === undefined ? NONE : f.Upload_backlog === 1 ? "1 file" : `${figure(f.Upload_backlog)} files`) },
   { label: "Dropped / repeated", read: (f) => (f.Dropped_frames === undefined ? NONE : `${figure(f.Dropped_frames)} / ${figure(f.Duplicated_frames)} frames`) },
+  { label: "CPU", read: (f) => (f.Cpu_cores ? `${figure(f.Cpu_cores, 2)} cores` : NONE) },
   { label: "Received", read: (f) => bytes(f.Bytes_ingested) },
   { label: "On air", read: (f) => join(duration(f.Active_seconds), f.Up_seconds === undefined ? "" : `of ${duration(f.Up_seconds)}`, " ") },
+  { label: "Publisher went", read: (f) => (f.Publisher_disconnects === undefined ? NONE : f.Publisher_disconnects === 1 ? "once" : `${figure(f.Publisher_disconnects)} times`) },
   { label: "Restarts", read: (_, job) => figure(job.Restarts) },
 ];
 

@@ -20,6 +20,9 @@
  * @property {number} [Bytes_ingested]
  * @property {number} [Up_seconds]
  * @property {number} [Active_seconds]
+ * @property {number} [Publisher_disconnects]
+ * @property {number} [Clock_drift_seconds]
+ * @property {number} [Cpu_cores] transcoder, ffmpeg and packager together
  * @property {number} [Encode_speed]
  * @property {number} [Dropped_frames]
  * @property {number} [Duplicated_frames]
@@ -27,6 +30,7 @@
  * @property {number} [Given_up_segments]
  * @property {number} [Store_failures]
  * @property {number} [Newest_segment_age_seconds]
+ * @property {number} [Publish_latency_seconds] from a segment's last frame until the playlists named it
  */
 
 /**

@@ -20,6 +20,7 @@ pub const BINDINGS: &[Binding] = &[
     ("EZ_REDIS_HOST", "Redis.RedisIp"),
     ("EZ_REDIS_PORT", "Redis.RedisPort"),
     ("EZ_REDIS_PASSWORD", "Redis.RedisPassword"),
+    ("EZ_REDIS_TLS", "Redis.Tls"),
     ("EZ_REDIS_PREFIX", "Redis.Prefix"),
     ("EZ_MASTER_KEY", "Master_key"),
     ("EZ_MASTER_KEY_FILE", "Master_key_file"),

@@ -20,6 +20,13 @@ redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
 return ARGV[3]
 ";
+/// KEYS as above. ARGV: key id, content id. The content id keeps another key that it may have been given since.
+const FORGET: &str = r"
+redis.call('HDEL', KEYS[1], ARGV[1])
+if redis.call('HGET', KEYS[2], ARGV[2]) == ARGV[1] then redis.call('HDEL', KEYS[2], ARGV[2]) end
+return 1
+";
+
 /// A failure of the key store.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyStoreError {
@@ -37,6 +44,7 @@ pub(crate) struct KeyStore {
     by_key_id: String,
     by_content_id: String,
     claim: Script,
+    forget: Script,
 }
 
 impl KeyStore {
@@ -47,6 +55,7 @@ impl KeyStore {
             by_key_id: format!("{}drm_keys", access.prefix),
             by_content_id: format!("{}drm_key_ids", access.prefix),
             claim: Script::new(CLAIM),
+            forget: Script::new(FORGET),
         })
     }
 
@@ -74,6 +83,21 @@ impl KeyStore {
             .query("read a content key", |mut manager| async move { command.query_async(&mut manager).await })
             .await?;
         Ok(kept.as_deref().map(serde_json::from_str).transpose()?)
+    }
+
+    /// Removes a key for good; what is encrypted with it can be read by nobody who has not got it already.
+    pub(crate) async fn forget(&self, key_id: &str, content_id: &str) -> Result<(), KeyStoreError> {
+        let mut script = self.forget.prepare_invoke();
+        script.key(&self.by_key_id).key(&self.by_content_id);
+        script.arg(key_id).arg(content_id);
+        let script = &script;
+        let _removed: u64 =
+            self.connection
+                .query("remove a content key", |mut manager| async move {
+                    script.invoke_async(&mut manager).await
+                })
+                .await?;
+        Ok(())
     }
 
     /// Whether Redis answers.

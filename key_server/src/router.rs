@@ -16,8 +16,8 @@ pub fn router(app: App) -> Router {
     let keys = Router::new()
         .route("/keys", post(keys::create::handle))
         .route("/keys/", post(keys::create::handle))
-        .route("/keys/{id}", get(keys::get::handle))
-        .route("/keys/{id}/", get(keys::get::handle))
+        .route("/keys/{id}", get(keys::get::handle).delete(keys::delete::handle))
+        .route("/keys/{id}/", get(keys::get::handle).delete(keys::delete::handle))
         .with_state(app.clone());
     let keys = guarded(keys, Some(app.service_token.clone()));
     let ready: Readiness = Arc::new(move || {

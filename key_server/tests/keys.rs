@@ -9,6 +9,9 @@ use ez_testkit::metrics::Exposition;
 use ez_testkit::redis::RedisServer;
 use ez_testkit::wait::eventually;
 use key_server::{App, Config};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
 use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -118,6 +121,39 @@ async fn many_at_once_get_the_same_key() {
 }
 
 #[tokio::test]
+async fn a_key_is_removed_for_good() {
+    let server = KeyServer::start().await;
+    let (_, made) = server.make("job").await;
+    let path = format!("/keys/{}", made["Key_id"].as_str().unwrap());
+    assert_eq!(server.request("DELETE", &path).send().await.unwrap().status(), 401, "without the token");
+    assert_eq!(server.send("GET", &path, "").await.0, 200);
+    for _ in 0..2 {
+        let answer = server.request("DELETE", &path).bearer_auth(TOKEN).send().await.unwrap();
+        assert_eq!(answer.status(), 204);
+    }
+    assert_eq!(server.send("GET", &path, "").await.0, 404);
+    let mut connection = server.redis.connection().await.unwrap();
+    let left: Vec<String> = redis::cmd("KEYS").arg("*").query_async(&mut connection).await.unwrap();
+    assert_eq!(left, Vec::<String>::new(), "nothing of it is left in Redis");
+    let (status, again) = server.make("job").await;
+    assert_eq!(status, 201, "another key");
+    assert_ne!(again["Key_id"], made["Key_id"]);
+    server.request("DELETE", &path).bearer_auth(TOKEN).send().await.unwrap();
+    assert_eq!(server.make("job").await, (200, again.clone()), "the old one's removal does not touch it");
+
+    // Damaged on disk: nobody can use it, and nobody must be held up by it.
+    let key_id = again["Key_id"].as_str().unwrap();
+    let mut damage = redis::cmd("HSET");
+    let () = damage.arg("{t}:drm_keys").arg(key_id).arg("{").query_async(&mut connection).await.unwrap();
+    let path = format!("/keys/{key_id}");
+    assert_eq!(server.send("GET", &path, "").await.0, 500);
+    let answer = server.request("DELETE", &path).bearer_auth(TOKEN).send().await.unwrap();
+    assert_eq!(answer.status(), 204);
+    assert_eq!(server.send("GET", &path, "").await.0, 404);
+    assert_eq!(server.make("job").await.0, 201);
+}
+
+#[tokio::test]
 async fn nothing_is_told_without_the_token() {
     let server = KeyServer::start().await;
     let (_, made) = server.make("job").await;
@@ -191,6 +227,31 @@ async fn bad_requests_are_refused() {
     }
     let (status, problem) = server.send("DELETE", "/keys", "").await;
     assert_eq!((status, &problem["allow"][0]), (405, &Value::from("POST")));
+}
+
+#[tokio::test]
+async fn no_bytes_make_it_fail() {
+    let server = KeyServer::start().await;
+    let good = br#"{"Content_id": "job-1"}"#;
+    let bytes = proptest::collection::vec(any::<u8>(), 0..60);
+    let changed = proptest::collection::vec((0..good.len(), any::<u8>()), 1..3).prop_map(|changes| {
+        let mut body = good.to_vec();
+        changes.into_iter().for_each(|(at, value)| body[at] = value);
+        body
+    });
+    let bodies = prop_oneof![1 => bytes, 3 => changed, 1 => Just(good.to_vec())];
+    let paths = prop_oneof![Just("/keys".to_owned()), "/keys/[!-\"$->@-~]{0,40}", "/[!-\"$->@-~]{0,20}"];
+    let methods = proptest::sample::select(vec!["GET", "POST", "PUT", "DELETE"]);
+    let mut runner = TestRunner::deterministic();
+    let mut made = 0;
+    for _ in 0..400 {
+        let (body, path, method) = (&bodies, &paths, &methods).new_tree(&mut runner).unwrap().current();
+        let request = server.request(method, &path).bearer_auth(TOKEN).body(body.clone());
+        let status = request.send().await.unwrap().status();
+        assert!(!status.is_server_error(), "{method} {path} answers {status} to {body:?}");
+        made += usize::from(status.as_u16() == 201);
+    }
+    assert!(made > 0, "no body was good: the bodies show nothing");
 }
 
 #[tokio::test]

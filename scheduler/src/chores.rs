@@ -18,6 +18,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::Running;
+use crate::key_source::NoKey;
 use crate::troubles::Troubles;
 
 /// Most jobs that one look takes in. Only ids are read, so that those of buckets that are away for long leave
@@ -42,6 +43,8 @@ enum ChoreError {
     },
     #[error("the bucket {bucket} did not answer within {} s", limit.as_secs())]
     Slow { bucket: String, limit: Duration },
+    #[error("the content key could not be removed")]
+    Key(#[from] NoKey),
     #[error("the playlists could not be ended: {reason}")]
     Playlists { reason: String },
 }

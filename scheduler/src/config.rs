@@ -14,12 +14,14 @@ use serde::{Deserialize, Serialize};
 pub use settings::{ConfigFault, Settings};
 
 /// Environment variables and the keys that they set.
-pub const BINDINGS: [Binding; 24] = [
+pub const BINDINGS: [Binding; 26] = [
     ("EZ_SCHEDULER_HOST", "Server_hostname"),
     ("EZ_SCHEDULER_PORT", "Server_port"),
     ("EZ_REDIS_URL", "Redis.Url"),
+    ("EZ_REDIS_HOST", "Redis.RedisIp"),
     ("EZ_REDIS_PORT", "Redis.RedisPort"),
     ("EZ_REDIS_PASSWORD", "Redis.RedisPassword"),
+    ("EZ_REDIS_TLS", "Redis.Tls"),
     ("EZ_REDIS_PREFIX", "Redis.Prefix"),
     ("EZ_QUEUE_URL", "Queue.Url"),
     ("EZ_SQS_QUEUE_NAME", "Sqs.Queue_name"),

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use ez_api::job::State;
 use ez_domain::job::PhaseName;
 use ez_domain::placement::WorkerState;
 use ez_domain::units::Timestamp;
@@ -18,9 +19,14 @@ pub(crate) fn gather(running: Arc<Running>) -> Gather {
         let running = Arc::clone(&running);
         Box::pin(async move {
             let mut facts = Facts::default();
-            let (state, parked) = tokio::join!(read(&running), running.app.queue.parked());
+            let queue = &running.app.queue;
+            let (state, waiting, parked) = tokio::join!(read(&running), queue.waiting(), queue.parked());
             facts.value("state_store_up", "Whether the state store answers", up(state.is_ok()));
-            facts.value("command_queue_up", "Whether the command queue answers", up(parked.is_ok()));
+            facts.value("command_queue_up", "Whether the command queue answers", up(waiting.is_ok()));
+            if let Ok(waiting) = waiting {
+                let help = "Commands in the queue that no scheduler has done with";
+                facts.value("commands_waiting", help, number(waiting));
+            }
             if let Ok(parked) = parked {
                 let help = "Commands put aside in the whole installation, for a person to look at";
                 facts.value("parked_commands", help, number(parked));
@@ -44,11 +50,17 @@ async fn read(running: &Running) -> Result<(Census, Vec<WorkerRecord>), StoreErr
 fn tell_jobs(facts: &mut Facts, census: &Census) {
     let counted = |name: &str| census.phases.get(name).copied().unwrap_or(0);
     // A phase without jobs is told as 0.
-    let known = PhaseName::ALL.map(|phase| ([("phase", phase.as_str())], number(counted(phase.as_str()))));
+    let labels = |state, phase| [("state", state), ("phase", phase)];
+    let known = PhaseName::ALL
+        .map(|phase| (labels(State::from(phase).as_str(), phase.as_str()), number(counted(phase.as_str()))));
     // What an earlier version wrote is in no phase until it changes.
     let unknown = census.jobs.saturating_sub(census.phases.values().sum());
-    let unknown = (unknown > 0).then_some(([("phase", "unknown")], number(unknown)));
-    facts.gauge("jobs", "Jobs in the whole installation, by phase", known.into_iter().chain(unknown));
+    let unknown = (unknown > 0).then_some((labels("unknown", "unknown"), number(unknown)));
+    facts.gauge(
+        "jobs",
+        "Jobs in the whole installation, by state and phase",
+        known.into_iter().chain(unknown),
+    );
 
     let age = |since: Option<Timestamp>| since.map_or(0.0, |since| seconds(census.now.millis_since(since)));
     let told = [
@@ -91,13 +103,17 @@ fn tell_workers(facts: &mut Facts, workers: &[WorkerRecord], now: Timestamp, sus
 
     type Figure = (&'static str, &'static str, fn(&WorkerRecord) -> f64);
     let figures: [Figure; 5] = [
-        ("worker_capacity_cores", "What the worker can carry", |worker| cores(worker.capacity_millicores)),
-        ("worker_load_cores", "Sum of the estimates of the runs that the worker holds", |worker| {
+        ("worker_capacity_units", "What the worker can carry, in cores", |worker| {
+            cores(worker.capacity_millicores)
+        }),
+        ("worker_load_units", "Sum of the estimates of the runs that the worker holds, in cores", |worker| {
             cores(worker.load_millicores)
         }),
-        ("worker_used_cores", "Measured use of the worker's host, as its last heartbeat told", |worker| {
-            cores(worker.used_millicores)
-        }),
+        (
+            "worker_used_units",
+            "Measured use of the worker's host in cores, as its last heartbeat told",
+            |worker| cores(worker.used_millicores),
+        ),
         ("worker_runs", "Runs that the worker holds", |worker| {
             number(u64::try_from(worker.runs.len()).unwrap_or(u64::MAX))
         }),

@@ -84,7 +84,7 @@ impl Figures {
             ("jobs_removed", "Deleted jobs whose record this scheduler dropped", &self.removed_jobs),
             ("commands_parked", "Commands that this scheduler put aside", &self.parked_commands),
             (
-                "queue_receive_errors",
+                "sqs_receive_errors",
                 "Failures of the command queue, or of what its commands led to, in this scheduler",
                 &self.queue_errors,
             ),

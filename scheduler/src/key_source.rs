@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ez_api::keys::{KeyDocument, KeyInfo, NewKey};
-use ez_domain::content_key::ContentKey;
+use ez_domain::content_key::{ContentKey, KeyId};
 use ez_domain::id::JobId;
 use ez_domain::secret::Secret;
 use ez_domain::units::Timestamp;
 use ez_service::telemetry::chain;
-use reqwest::{Client, RequestBuilder, Url};
+use reqwest::{Client, RequestBuilder, Response, Url};
 use serde::de::DeserializeOwned;
 
 /// Longest time for one request; the key server only looks into Redis.
@@ -38,6 +38,10 @@ pub enum NoKey {
     Refused(String),
 }
 
+fn away(error: reqwest::Error) -> NoKey {
+    NoKey::Away(chain(&error.without_url()))
+}
+
 /// Gives content keys.
 #[async_trait]
 pub trait KeySource: Send + Sync {
@@ -46,6 +50,12 @@ pub trait KeySource: Send + Sync {
     /// # Errors
     /// Why there is none now.
     async fn key(&self, job: JobId) -> Result<Granted, NoKey>;
+
+    /// Has a key removed for good; one that is not there is no error.
+    ///
+    /// # Errors
+    /// Why it may still be there.
+    async fn forget(&self, key: KeyId) -> Result<(), NoKey>;
 }
 
 /// For an installation without a key server.
@@ -55,6 +65,10 @@ pub struct NoKeyServer;
 #[async_trait]
 impl KeySource for NoKeyServer {
     async fn key(&self, _job: JobId) -> Result<Granted, NoKey> {
+        Err(NoKey::NotConfigured)
+    }
+
+    async fn forget(&self, _key: KeyId) -> Result<(), NoKey> {
         Err(NoKey::NotConfigured)
     }
 }
@@ -85,8 +99,14 @@ impl KeyServer {
         Ok(Self { client, keys, token })
     }
 
-    async fn ask<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, NoKey> {
-        let away = |error: reqwest::Error| NoKey::Away(chain(&error.without_url()));
+    /// The address of one key.
+    fn key_url(&self, key: KeyId) -> Url {
+        let mut url = self.keys.clone();
+        url.set_path(&format!("{}/{key}", self.keys.path()));
+        url
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response, NoKey> {
         let response = request.bearer_auth(self.token.expose()).send().await.map_err(away)?;
         let status = response.status();
         if status.is_server_error() {
@@ -95,6 +115,11 @@ impl KeyServer {
         if !status.is_success() {
             return Err(NoKey::Refused(format!("it answers {status}")));
         }
+        Ok(response)
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, NoKey> {
+        let response = self.send(request).await?;
         let body = response.bytes().await.map_err(away)?;
         // The cause could quote the body, which holds the key.
         serde_json::from_slice(&body).map_err(|_| NoKey::Refused("its answer is no key".to_owned()))
@@ -106,13 +131,14 @@ impl KeySource for KeyServer {
     async fn key(&self, job: JobId) -> Result<Granted, NoKey> {
         let new = NewKey { content_id: job.to_string() };
         let info: KeyInfo = self.ask(self.client.post(self.keys.clone()).json(&new)).await?;
-        let mut url = self.keys.clone();
-        url.set_path(&format!("{}/{}", self.keys.path(), info.key_id));
-        let document: KeyDocument = self.ask(self.client.get(url)).await?;
+        let document: KeyDocument = self.ask(self.client.get(self.key_url(info.key_id))).await?;
         if document.key_id != info.key_id || document.content_id != new.content_id {
             return Err(NoKey::Refused("it gave the key of something else".to_owned()));
         }
         let key = ContentKey { id: document.key_id, key: document.key };
         Ok(Granted { key, created_at: document.time_created.unwrap_or_default() })
+    }
+    async fn forget(&self, key: KeyId) -> Result<(), NoKey> {
+        self.send(self.client.delete(self.key_url(key))).await.map(drop)
     }
 }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ez_domain::id::JobId;
+use ez_domain::id::{JobId, RunId};
 use ez_domain::job::{Job, Phase};
 use ez_domain::lifecycle::Event;
 use ez_domain::placement::{Placement, Plan, WaitingJob, WorkerView, plan};
@@ -160,7 +160,7 @@ async fn place(
     match applied {
         Applied::Moved { job, effects } => {
             let (id, epoch) = (job.id, job.last_epoch);
-            tracing::info!(job = %id, %worker, %epoch, run = format!("{id}-{epoch}"), "placed");
+            tracing::info!(job = %id, %worker, %epoch, run = %RunId { job: id, epoch }, "placed");
             running.figures.placed(waited_ms);
             running.hints.follow(&job, &effects, None);
         }

@@ -32,7 +32,7 @@ fn readiness(running: Arc<Running>) -> Readiness {
         let running = Arc::clone(&running);
         Box::pin(async move {
             running.app.store.ping().await.map_err(|error| chain(&error))?;
-            running.app.queue.parked().await.map_err(|error| chain(&error))?;
+            running.app.queue.waiting().await.map_err(|error| chain(&error))?;
             Ok(())
         })
     })

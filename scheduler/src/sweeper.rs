@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ez_domain::id::{Epoch, JobId};
+use ez_domain::id::{Epoch, JobId, RunId};
 use ez_domain::lifecycle::Event;
 use ez_store::{Applied, CommitGuard, StoreError, WorkerRecord, apply};
 use tokio::time::{Instant, timeout};
@@ -94,8 +94,8 @@ impl Sweeper {
         let event = Event::LeaseLapsed { epoch };
         let applied = apply(&*self.running.app.store, id, &event, CommitGuard::LeaseStillLapsed).await?;
         if let Applied::Moved { job, effects } = applied {
-            let run = format!("{id}-{epoch}");
-            tracing::warn!(job = %id, %epoch, run, phase = job.phase.name().as_str(), "gave up a run: its worker fell silent");
+            let run = RunId { job: id, epoch };
+            tracing::warn!(job = %id, %epoch, %run, phase = job.phase.name().as_str(), "gave up a run: its worker fell silent");
             self.running.figures.given_up.inc();
             self.running.hints.follow(&job, &effects, None);
         }

@@ -30,7 +30,7 @@ impl Installation {
     /// # Errors
     /// When a service does not come up; its log is in the message.
     pub async fn start(workers: u16) -> Result<Self> {
-        Self::start_with(workers, None).await
+        Self::start_with(workers, |_| {}).await
     }
 
     /// As [`Self::start`], with the bucket and the queue of a cloud.
@@ -38,15 +38,23 @@ impl Installation {
     /// # Errors
     /// When a service does not come up; its log is in the message.
     pub async fn start_in(cloud: Cloud, workers: u16) -> Result<Self> {
-        Self::start_with(workers, Some(cloud)).await
+        Self::start_with(workers, |options| options.cloud = Some(cloud)).await
     }
 
-    async fn start_with(workers: u16, cloud: Option<Cloud>) -> Result<Self> {
+    /// As [`Self::start`], with services that log what this filter lets through.
+    ///
+    /// # Errors
+    /// When a service does not come up; its log is in the message.
+    pub async fn start_talkative(workers: u16, log: &str) -> Result<Self> {
+        Self::start_with(workers, |options| options.log = Some(log.to_owned())).await
+    }
+
+    async fn start_with(workers: u16, change: impl FnOnce(&mut Options)) -> Result<Self> {
         let machine = MACHINE.lock().await;
         let data = tempfile::tempdir().context("make a data folder")?;
         let mut options = Options::new(data.path(), Ports::free(workers)?);
         options.workers = workers;
-        options.cloud = cloud;
+        change(&mut options);
         let stack = match Stack::start(options).await {
             Ok(stack) => stack,
             Err(error) => bail!("the installation does not start: {error}\n{}", logs(data.path())),

@@ -75,7 +75,8 @@ async fn a_channel_shows_no_secret() -> Result<()> {
     undisturbed(async || {
         let flv =
             Contribution { seconds: 12, kilobits_per_second: 1500, ..Contribution::default() }.flv().await?;
-        let installation = Installation::start(1).await?;
+        // Whoever looks for a fault at night turns the logs up.
+        let installation = Installation::start_talkative(1, "debug").await?;
         let mut job = installation.sample_job()?;
         job["Output"]["Drm"] = json!({"Protection_system": "FairPlay", "Protection_scheme": "cbcs"});
         let created = installation.create(&job).await?;

@@ -8,7 +8,6 @@
 
 pub(crate) mod control;
 mod entry;
-mod id;
 mod launch;
 mod log_lines;
 mod logs;
@@ -24,13 +23,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ez_api::internal::{LogLine, RunAction, RunOrder, RunStatus};
-use ez_domain::id::JobId;
+use ez_domain::id::{JobId, RunId};
 use ez_domain::lifecycle::{RunOutcome, RunState};
 use ez_service::latest::Latest as _;
 use ez_service::tasks::{OnFailure, TaskGroup};
 use tokio::sync::{Notify, mpsc, watch};
 
-pub(crate) use id::RunId;
 pub(crate) use launch::Launcher;
 pub(crate) use view::RunView;
 

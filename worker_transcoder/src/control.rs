@@ -31,7 +31,7 @@ pub(crate) struct Status {
 }
 
 /// Keeps the worker informed until the run's end was told, and passes its orders on. Without a worker for half an
-/// hour the order is to leave.
+/// hour the order is to leave; after as much again, because the bucket takes nothing, it is to go as it is.
 pub(crate) async fn converse(
     socket: PathBuf,
     hello: FromTranscoder,
@@ -39,6 +39,7 @@ pub(crate) async fn converse(
     orders: mpsc::Sender<ToTranscoder>,
 ) -> Result<()> {
     let mut owned_at = Instant::now();
+    let mut alone = [ToTranscoder::Leave, ToTranscoder::Abandon].into_iter();
     loop {
         if let Ok(stream) = UnixStream::connect(&socket).await {
             match one_connection(stream, &hello, &mut status, &orders).await {
@@ -46,9 +47,11 @@ pub(crate) async fn converse(
                 Err(error) => tracing::debug!(error = format!("{error:#}"), "connection to worker_app lost"),
             }
             owned_at = Instant::now();
-        } else if owned_at.elapsed() >= UNOWNED {
-            tracing::error!(?UNOWNED, "worker_app did not come back: the run leaves");
-            orders.send(ToTranscoder::Leave).await.context("the run takes no orders any more")?;
+        } else if owned_at.elapsed() >= UNOWNED
+            && let Some(order) = alone.next()
+        {
+            tracing::error!(?UNOWNED, ?order, "worker_app did not come back: the run ends itself");
+            orders.send(order).await.context("the run takes no orders any more")?;
             owned_at = Instant::now();
         }
         if has_exited(&status.latest()) && status.has_changed().is_err() {
@@ -125,11 +128,14 @@ mod tests {
         let (orders, mut ordered) = mpsc::channel(1);
         let began = Instant::now();
         let talk = converse(folder.path().join("nobody.sock"), hello, told, orders);
-        let ordered = tokio::select! {
-            ended = talk => panic!("{ended:?}"),
-            ordered = ordered.recv() => ordered,
-        };
-        assert_eq!(ordered, Some(ToTranscoder::Leave));
-        assert!(began.elapsed() >= UNOWNED, "not a moment too early");
+        tokio::pin!(talk);
+        for (times, expected) in [(1, ToTranscoder::Leave), (2, ToTranscoder::Abandon)] {
+            let ordered = tokio::select! {
+                ended = &mut talk => panic!("{ended:?}"),
+                ordered = ordered.recv() => ordered,
+            };
+            assert_eq!(ordered, Some(expected));
+            assert!(began.elapsed() >= UNOWNED * times, "not a moment too early");
+        }
     }
 }

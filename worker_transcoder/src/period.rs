@@ -69,6 +69,8 @@ pub(crate) struct Period {
     pub(crate) local: u32,
     /// Where the children write.
     pub(crate) folder: PathBuf,
+    /// The children as they were started.
+    pub(crate) processes: Vec<u32>,
     feed: Option<feed::Feed>,
     kill: CancellationToken,
     finish: watch::Sender<bool>,
@@ -88,6 +90,7 @@ impl Period {
         let fifo = fifo::Held::prepare(&setup.folder, &layout)?;
         let key = key::Handed::over(&setup.folder, setup.content_key.as_ref()).await?;
         let children = children::Children::start(&setup).await?;
+        let processes = children.processes();
         let kill = CancellationToken::new();
         let (finish, finishing) = watch::channel(false);
         let (feed, stdin) = feed::Feed::new();
@@ -99,7 +102,7 @@ impl Period {
             let failure = supervised.run(children, stdin, watched, &events).await;
             drop(told.send((local, Event::Ended { failure })).await);
         });
-        Ok(Self { local, folder, feed: Some(feed), kill, finish })
+        Ok(Self { local, folder, processes, feed: Some(feed), kill, finish })
     }
 
     /// Gives media to ffmpeg; waits while it does not keep up, at most `patience`.

@@ -4,10 +4,13 @@
 //! is open; while one is being closed, the publisher is held back by not reading from it, so the
 //! next period begins where the last one ended.
 
+mod active;
 mod clear_copy;
 mod contribution;
+mod cpu;
 mod figures;
 mod input_info;
+mod leaving;
 mod periods;
 mod restarts;
 mod startup;
@@ -15,7 +18,6 @@ mod state;
 mod still;
 mod takeover;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,20 +25,21 @@ use ez_api::internal::{RunDescription, ToTranscoder};
 use ez_contribution::timeline::{Contribution, Output, Still};
 use ez_domain::fault::{Failure, Fault};
 use ez_domain::lifecycle::{RunOutcome, RunState};
-use ez_domain::spec::{JobSpec, RenditionName};
-use ez_domain::units::FrameRate;
+use ez_domain::spec::JobSpec;
 use ez_ingest::{Event as Ingested, SessionId};
 use ez_origin::{Message, Playlists, Stopped};
 use ez_service::clock::RunClock;
 use ez_service::latest::Latest as _;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::control::Status;
-use crate::period::{Event as Happened, Period};
+use crate::period::Event as Happened;
+use active::{Active, Next, closing};
 use figures::Meter;
+use leaving::{Leaving, left};
 use restarts::Restarts;
 
 pub use startup::run;
@@ -50,56 +53,6 @@ struct Inputs {
     bridged: mpsc::Receiver<Still>,
     origin: JoinHandle<Result<(), Stopped>>,
     shutdown: CancellationToken,
-}
-
-/// What follows when a period has been closed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Next {
-    /// Nobody publishes any more.
-    Wait,
-    /// The publisher goes on in a new period, from what was published of this one.
-    Replay,
-    /// The publisher goes on in a new period with another codec.
-    Recode,
-}
-
-/// A period and what we know of it.
-struct Active {
-    period: Period,
-    frame_rate: FrameRate,
-    /// Whether it has media; only then it is known to the origin.
-    has_begun: bool,
-    /// When it began to be waited for, and when a file of each rendition was last closed.
-    began: Duration,
-    last_closed: HashMap<RenditionName, Duration>,
-    /// Set when it is being closed.
-    next: Option<Next>,
-    /// Answers once the origin has all of its files: the length of its media.
-    ended: Option<oneshot::Receiver<Duration>>,
-}
-
-impl Active {
-    /// A rendition of which nothing was closed for longer than `patience`.
-    fn silent_for<'spec>(
-        &self,
-        patience: Duration,
-        spec: &'spec JobSpec,
-        now: Duration,
-    ) -> Option<&'spec RenditionName> {
-        spec.rendition_names().find(|name| {
-            let last = self.last_closed.get(name).copied().unwrap_or(self.began);
-            now.saturating_sub(last) > patience
-        })
-    }
-}
-
-/// The run is ending.
-struct Leaving {
-    playlists: Playlists,
-    /// Answers once everything is published; asked when no period is open any more.
-    done: Option<oneshot::Receiver<()>>,
-    /// Why, when nobody ordered it, and until when the rest may be published.
-    failure: Option<(Failure, Duration)>,
 }
 
 struct Run {
@@ -148,10 +101,6 @@ const FIRST_PICTURE: Duration = Duration::from_secs(5);
 
 /// Least time without a segment after which the children count as hung.
 const LEAST_PATIENCE: Duration = Duration::from_secs(10);
-
-/// How long a run that failed may take to publish what is whole; an outage of the bucket ends it sooner
-/// than that of an ordered end.
-const LAST_UPLOADS: Duration = Duration::from_secs(10);
 
 impl Run {
     /// The loop. Answers how the run ended and how many segments it published.
@@ -222,58 +171,10 @@ impl Run {
         }
     }
 
-    /// Takes no more media, lets the period end, and has the rest published.
-    async fn begin_to_leave(&mut self, playlists: Playlists) -> Option<Over> {
-        if let Some(leaving) = self.leaving.as_mut() {
-            // Told to leave and then to end: what can still be done is done, else the scheduler ends them.
-            if playlists == Playlists::End && leaving.done.is_none() {
-                leaving.playlists = playlists;
-            }
-            return None;
-        }
-        tracing::info!(?playlists, "stopping");
-        self.still_making = None;
-        self.leaving = Some(Leaving { playlists, done: None, failure: None });
-        self.ingest_end.cancel();
-        if self.period.is_some() {
-            self.close_period(Next::Wait);
-        } else {
-            self.leave().await;
-        }
-        None
-    }
-
-    /// Ends the run with a failure, after what is whole has been published: nobody else has it.
-    async fn give_up(&mut self, failure: Failure) {
-        if self.leaving.is_some() {
-            return;
-        }
-        tracing::error!(reason = failure.reason, "the run gives up");
-        self.still_making = None;
-        let until = self.clock.now() + LAST_UPLOADS;
-        self.leaving =
-            Some(Leaving { playlists: Playlists::Rest, done: None, failure: Some((failure, until)) });
-        self.ingest_end.cancel();
-        if let Some(active) = self.period.as_mut() {
-            // Nobody encodes again what not every rendition has; what every one has stays.
-            active.next = Some(Next::Replay);
-            active.period.kill();
-        } else {
-            self.leave().await;
-        }
-    }
-
-    /// Asks the origin to publish what is left; the run is over only after that.
-    async fn leave(&mut self) {
-        let Some(leaving) = self.leaving.as_mut() else { return };
-        let (done, published) = oneshot::channel();
-        leaving.done = Some(published);
-        drop(self.to_origin.send(Message::Leave { playlists: leaving.playlists, done }).await);
-    }
-
     async fn each_second(&mut self) -> Option<Over> {
         let now = self.clock.now();
-        self.meter.second(now);
+        let children = self.period.as_ref().map_or_else(Vec::new, |active| active.period.processes.clone());
+        self.meter.second(now, children);
         self.describe().await;
         if let Some((failure, until)) = self.leaving.as_ref().and_then(|leaving| leaving.failure.as_ref())
             && now >= *until
@@ -339,32 +240,6 @@ impl Run {
             }
             is_due
         });
-    }
-}
-
-/// The answer of the origin to the end of a period; pends while none is awaited.
-async fn closing(active: Option<&mut Active>) -> Duration {
-    match active.and_then(|active| active.ended.as_mut()) {
-        Some(ended) => match ended.await {
-            Ok(length) => length,
-            // The origin is gone; its task tells why.
-            Err(_) => std::future::pending().await,
-        },
-        None => std::future::pending().await,
-    }
-}
-
-/// The answer of the origin to the end of the run; pends while none is awaited.
-async fn left(leaving: Option<&mut Leaving>) -> RunOutcome {
-    let Some(Leaving { playlists, done: Some(done), failure }) = leaving else {
-        return std::future::pending().await;
-    };
-    match done.await {
-        Ok(()) if let Some((failure, _)) = failure => RunOutcome::Failed { failure: failure.clone() },
-        Ok(()) if *playlists == Playlists::End => RunOutcome::Stopped,
-        Ok(()) => RunOutcome::Left,
-        // The origin is gone; its task tells why.
-        Err(_) => std::future::pending().await,
     }
 }
 

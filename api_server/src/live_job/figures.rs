@@ -33,6 +33,8 @@ fn totals(figures: &Statistics) -> Statistics {
         duplicated_frames: figures.duplicated_frames,
         given_up_segments: figures.given_up_segments,
         store_failures: figures.store_failures,
+        publisher_disconnects: figures.publisher_disconnects,
+        segment_uploads: figures.segment_uploads.clone(),
         input_info_stored: figures.input_info_stored,
         ..Statistics::default()
     }

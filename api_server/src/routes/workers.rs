@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
+use ez_api::words;
 use ez_domain::id::{JobId, WorkerId};
 use ez_store::standing::SUSPECT_AFTER_MS;
 use serde::Serialize;
@@ -19,6 +20,7 @@ pub(crate) struct Worker {
     #[schema(value_type = String, format = Uuid)]
     id: WorkerId,
     /// `ready`, `suspect` (silent), `draining` or `quarantined` (its disk is full).
+    #[schema(schema_with = words::worker_state)]
     state: &'static str,
     /// Host name or address under which publishers reach it.
     address: String,

@@ -62,6 +62,9 @@ impl CommandQueue for FailingQueue {
     async fn park(&self, delivery: &Delivery, reason: &str) -> Result<(), QueueError> {
         self.real.park(delivery, reason).await
     }
+    async fn waiting(&self) -> Result<u64, QueueError> {
+        self.real.waiting().await
+    }
     async fn parked(&self) -> Result<u64, QueueError> {
         self.real.parked().await
     }

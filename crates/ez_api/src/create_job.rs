@@ -18,12 +18,13 @@ mod names;
 mod node;
 mod object;
 mod output;
-mod protection;
+pub(crate) mod protection;
 mod refused;
 mod video;
 
 use ez_domain::spec::JobSpec;
 
+pub(crate) use self::codecs::{audio_codecs, video_codecs};
 use self::findings::Findings;
 use self::node::Node;
 use self::object::Object;

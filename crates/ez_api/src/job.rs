@@ -8,14 +8,16 @@ mod statistics;
 pub(crate) mod time;
 
 use ez_domain::id::{Epoch, JobId};
+use ez_domain::job::PhaseName;
 use ez_domain::secret::Secret;
 use ez_domain::units::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use statistics::Statistics;
+pub use statistics::{SegmentUploads, Statistics};
 
 use crate::spec_document::SpecDocument;
+use crate::words;
 
 /// What stands for a masked secret.
 const MASK: &str = "********";
@@ -37,6 +39,29 @@ pub enum State {
 impl State {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Created, Self::Running, Self::Streaming, Self::Stopped];
+
+    /// The word itself.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Running => "running",
+            Self::Streaming => "streaming",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+impl From<PhaseName> for State {
+    fn from(phase: PhaseName) -> Self {
+        match phase {
+            PhaseName::Pending | PhaseName::Assigned | PhaseName::Backoff => Self::Created,
+            PhaseName::Listening | PhaseName::Interrupted | PhaseName::Stopping | PhaseName::Finishing => {
+                Self::Running
+            }
+            PhaseName::Streaming => Self::Streaming,
+            PhaseName::Stopped | PhaseName::Failed | PhaseName::Deleting => Self::Stopped,
+        }
+    }
 }
 
 /// One job.
@@ -55,7 +80,7 @@ pub struct LiveJob {
     /// Bit rate of the contribution in kbit/s.
     #[serde(rename = "Ingress_bandwidth_kbps")]
     pub ingress_bandwidth_kbps: u64,
-    /// CPU of the run, as a text; empty when not known.
+    /// CPU of the run in percent of one core, such as `143.0`; empty when not known.
     #[serde(rename = "Transcoding_cpu_utilization")]
     pub transcoding_cpu_utilization: String,
     /// Bytes received from publishers.
@@ -116,6 +141,7 @@ pub struct LiveJob {
     pub delete: bool,
     /// The exact phase of its life.
     #[serde(rename = "Phase")]
+    #[schema(schema_with = words::phase)]
     pub phase: String,
     /// Why it is in this phase, in words for people.
     #[serde(rename = "Reason")]
@@ -189,6 +215,7 @@ pub struct DrmEncryptionKeyInfo {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Failure {
     /// On whose side the cause lies, in one word.
+    #[schema(schema_with = words::fault)]
     pub fault: String,
     /// What happened and what to do, in words for people.
     pub reason: String,

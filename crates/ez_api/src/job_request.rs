@@ -4,7 +4,11 @@
 //! same keys and limits.
 
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::words;
 
 /// A job to be made.
 ///
@@ -35,7 +39,7 @@ pub enum Flag {
 }
 
 /// A bit rate: a text such as `500k` or `1.5m`, or bits per second.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum BitrateRequest {
     /// With a unit.
@@ -43,6 +47,19 @@ pub enum BitrateRequest {
     /// In bits per second.
     BitsPerSecond(u64),
 }
+
+impl PartialSchema for BitrateRequest {
+    fn schema() -> RefOr<Schema> {
+        let number = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
+        let number = number.description(Some("Without a unit."));
+        let choice = OneOfBuilder::new().item(words::bits("With a unit.")).item(number);
+        choice
+            .description(Some("Bits or bits per second: a text such as `500k` or `1.5m`, or a number."))
+            .into()
+    }
+}
+
+impl ToSchema for BitrateRequest {}
 
 /// What comes out.
 #[derive(Debug, Serialize, ToSchema)]
@@ -75,8 +92,7 @@ pub struct OutputRequest {
     pub reconnect_window: Option<u32>,
     /// Content protection.
     #[serde(rename = "Drm")]
-    #[schema(value_type = Option<Object>)]
-    pub drm: Option<()>,
+    pub drm: Option<DrmRequest>,
     /// Object detection of the original: not supported here.
     #[serde(rename = "Detection")]
     #[schema(value_type = Option<Object>)]
@@ -92,6 +108,23 @@ pub struct OutputRequest {
     #[serde(rename = "Audio_outputs")]
     #[schema(max_items = 5)]
     pub audio_outputs: Option<Vec<AudioRequest>>,
+}
+
+/// Content protection; the two words belong together.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DrmRequest {
+    /// Only 0: the key lies beside the media.
+    #[serde(rename = "Disable_clear_key")]
+    pub disable_clear_key: Option<Flag>,
+    /// What delivers the key.
+    #[serde(rename = "Protection_system")]
+    #[schema(schema_with = words::protection_system_or_null)]
+    pub protection_system: Option<String>,
+    /// How the media is encrypted.
+    #[serde(rename = "Protection_scheme")]
+    #[schema(schema_with = words::protection_scheme_or_null)]
+    pub protection_scheme: Option<String>,
 }
 
 /// Manifests to publish.
@@ -137,7 +170,7 @@ pub struct VideoRequest {
     #[schema(min_length = 1, max_length = 32, pattern = "^[A-Za-z0-9][A-Za-z0-9_-]*$")]
     pub label: Option<String>,
     /// Video codec.
-    #[schema(example = "h264")]
+    #[schema(schema_with = words::video_codec)]
     pub codec: String,
     /// Constant frame rate, 1 to 120; 0 or absent keeps that of the first contribution.
     #[schema(minimum = 0, maximum = 120)]
@@ -157,7 +190,7 @@ pub struct VideoRequest {
     #[serde(rename = "Buf_size")]
     pub buf_size: Option<BitrateRequest>,
     /// Encoder speed against quality per bit; `veryfast` when absent.
-    #[schema(example = "veryfast")]
+    #[schema(schema_with = words::preset_or_null)]
     pub preset: Option<String>,
     /// Constant quality, 1 to 51 for H.264; 0 or absent encodes by bit rate alone.
     #[schema(minimum = 0, maximum = 63)]
@@ -176,7 +209,7 @@ pub struct AudioRequest {
     #[schema(min_length = 1, max_length = 32, pattern = "^[A-Za-z0-9][A-Za-z0-9_-]*$")]
     pub label: Option<String>,
     /// Audio codec.
-    #[schema(example = "aac")]
+    #[schema(schema_with = words::audio_codec)]
     pub codec: String,
     /// Bit rate, 8k to 512k.
     pub bitrate: BitrateRequest,

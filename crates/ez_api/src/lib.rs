@@ -18,3 +18,4 @@ pub mod keys;
 pub mod port;
 pub mod problem;
 pub mod spec_document;
+pub mod words;

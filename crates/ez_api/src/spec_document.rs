@@ -10,6 +10,8 @@ use ez_domain::spec::{AudioRendition, Delivery, JobSpec, Protection, VideoRendit
 use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 
+use crate::words;
+
 /// `Spec` of a job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "PascalCase")]
@@ -23,9 +25,11 @@ pub struct SpecDocument {
 pub struct OutputDocument {
     /// `hls`, `dash` or `hls+dash`.
     #[serde(rename = "Stream_type")]
+    #[schema(schema_with = words::stream_type)]
     pub stream_type: String,
     /// Always `fmp4`.
     #[serde(rename = "Segment_format")]
+    #[schema(schema_with = words::segment_format)]
     pub segment_format: String,
     /// Segment duration in seconds.
     #[serde(rename = "Segment_duration")]
@@ -66,9 +70,11 @@ pub struct DrmDocument {
     pub disable_clear_key: bool,
     /// `FairPlay`, or empty.
     #[serde(rename = "Protection_system")]
+    #[schema(schema_with = words::protection_system)]
     pub protection_system: String,
     /// `cbcs`, or empty.
     #[serde(rename = "Protection_scheme")]
+    #[schema(schema_with = words::protection_scheme)]
     pub protection_scheme: String,
 }
 
@@ -86,7 +92,8 @@ pub struct S3Document {
 pub struct VideoDocument {
     /// Name of the rendition and its folder.
     pub label: String,
-    /// `h264`, `h265` or `av1`.
+    /// Such as `h264`.
+    #[schema(schema_with = words::video_codec)]
     pub codec: String,
     /// Frames per second; 0 for the rate of the contribution.
     #[serde(serialize_with = "whole_when_it_is")]
@@ -96,14 +103,18 @@ pub struct VideoDocument {
     /// Height in pixels.
     pub height: u32,
     /// Average bit rate, such as `500k`.
+    #[schema(schema_with = words::average_bitrate)]
     pub bitrate: String,
     /// Peak bit rate.
     #[serde(rename = "Max_bitrate")]
+    #[schema(schema_with = words::peak_bitrate)]
     pub max_bitrate: String,
     /// Decoder buffer in bits.
     #[serde(rename = "Buf_size")]
+    #[schema(schema_with = words::buffer)]
     pub buf_size: String,
     /// Encoder preset.
+    #[schema(schema_with = words::preset)]
     pub preset: String,
     /// Constant rate factor; 0 when unset.
     pub crf: u8,
@@ -117,9 +128,11 @@ pub struct VideoDocument {
 pub struct AudioDocument {
     /// Name of the rendition and its folder.
     pub label: String,
-    /// `aac` or `mp3`.
+    /// Such as `aac`.
+    #[schema(schema_with = words::audio_codec)]
     pub codec: String,
     /// Bit rate, such as `128k`.
+    #[schema(schema_with = words::average_bitrate)]
     pub bitrate: String,
 }
 

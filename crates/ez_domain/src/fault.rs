@@ -20,6 +20,11 @@ pub enum Fault {
     Bug,
 }
 
+impl Fault {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Caller, Self::Contribution, Self::Destination, Self::Worker, Self::Bug];
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {

@@ -1,10 +1,14 @@
 //! Identifiers, each a type of its own so that they cannot be mixed up.
 
+mod run;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+pub use run::{NoRunId, RunId};
 
 macro_rules! uuid_id {
     ($(#[$documentation:meta])* $name:ident) => {

@@ -8,6 +8,7 @@
 
 pub mod content_key;
 pub mod cut_grid;
+pub mod durations;
 pub mod fault;
 pub mod id;
 pub mod job;

@@ -74,6 +74,8 @@ pub struct Options {
     pub redis_server: PathBuf,
     /// SQS and S3 of somebody else; `None` is the Redis stream and the local S3.
     pub cloud: Option<Cloud>,
+    /// Filter of the services' logs; `None` is that of the launcher's own environment.
+    pub log: Option<String>,
     /// Where messages go.
     pub say: Say,
 }
@@ -92,6 +94,7 @@ impl Options {
             binaries,
             redis_server: in_path("redis-server"),
             cloud: None,
+            log: None,
             say: Arc::new(|line| tracing::info!("{line}")),
         }
     }

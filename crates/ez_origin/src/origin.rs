@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ez_domain::durations::Durations;
 use ez_domain::fault::{Failure, Fault};
 use ez_manifest::timeline::{Expired, Left, PeriodId, Slot, Timeline};
 use ez_objects::dice::Dice;
@@ -74,6 +75,7 @@ pub struct Origin {
     committed: u64,
     newest_period: u32,
     given_up: u64,
+    segment_uploads: Durations,
 }
 
 /// Something on the worker's disk.

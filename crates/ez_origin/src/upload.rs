@@ -1,6 +1,7 @@
 //! Uploads of init segments and segments: immutable names, tried until they are stored.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ez_domain::id::Epoch;
 use ez_manifest::timeline::PeriodId;
@@ -9,6 +10,7 @@ use ez_objects::dice::Dice;
 use ez_objects::immutable::{Immutable, put_immutable};
 use ez_objects::retry::Policy;
 use ez_objects::{Body, Error, ObjectStore};
+use tokio::time::Instant;
 
 use crate::period::What;
 use crate::refusals::Refusals;
@@ -27,6 +29,8 @@ pub(crate) struct Uploader {
 pub(crate) struct Uploaded {
     pub(crate) period: PeriodId,
     pub(crate) what: What,
+    /// How long it took, with all tries.
+    pub(crate) took: Duration,
     pub(crate) result: Result<(), Error>,
 }
 
@@ -46,6 +50,7 @@ impl Uploader {
             conditional: true,
         };
         let policy = self.policy.for_large_bodies();
+        let began = Instant::now();
         let mut refusals = Refusals::new(self.policy, dice.fork());
         let result = loop {
             let store = self.store.as_ref();
@@ -59,6 +64,6 @@ impl Uploader {
                 }
             }
         };
-        Uploaded { period, what, result }
+        Uploaded { period, what, took: began.elapsed(), result }
     }
 }

@@ -42,6 +42,7 @@ macro_rules! queue_conformance {
             a_long_poll_does_not_delay_what_comes_again
             consumers_share_the_work
             an_acknowledgement_after_the_visibility_still_counts
+            messages_wait_until_they_are_acknowledged_or_parked
             parked_messages_are_gone_and_counted_once
             nonsense_is_parked_and_delivered_to_nobody
             more_than_one_batch_arrives_whole
@@ -205,6 +206,30 @@ pub async fn an_acknowledgement_after_the_visibility_still_counts(subject: &dyn 
     acknowledge_all(&*slow, &first).await;
     acknowledge_all(&*other, &again).await;
     expect_nothing(subject, &*slow).await;
+}
+
+/// What was received still waits: it may come again.
+pub async fn messages_wait_until_they_are_acknowledged_or_parked(subject: &dyn Subject) {
+    let queue = subject.consumer().await;
+    let waiting = async || queue.waiting().await.expect("waiting");
+    assert_eq!(waiting().await, 0);
+    for n in 1..=3 {
+        queue.send(command(n)).await.expect("send");
+    }
+    assert_eq!(waiting().await, 3);
+    let mut left = 3;
+    while left > 0 {
+        for delivery in take_some(&*queue).await {
+            assert_eq!(waiting().await, left);
+            if left == 2 {
+                queue.park(&delivery, "tried too often").await.expect("park");
+            } else {
+                queue.acknowledge(&delivery).await.expect("acknowledge");
+            }
+            left -= 1;
+            assert_eq!(waiting().await, left);
+        }
+    }
 }
 
 /// Parking is repeatable, and the message is out of the way.

@@ -62,6 +62,9 @@ pub trait CommandQueue: Send + Sync {
     /// Puts a message aside with the reason, for a person to look at, and removes it.
     async fn park(&self, delivery: &Delivery, reason: &str) -> Result<(), QueueError>;
 
+    /// Messages that nobody has acknowledged or put aside yet, about.
+    async fn waiting(&self) -> Result<u64, QueueError>;
+
     /// Messages put aside so far.
     async fn parked(&self) -> Result<u64, QueueError>;
 }

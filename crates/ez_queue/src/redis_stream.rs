@@ -267,6 +267,11 @@ impl CommandQueue for RedisStreamQueue {
         self.put_aside(&delivery.receipt, &message::write(delivery.command), reason).await
     }
 
+    /// What is acknowledged or parked leaves the stream.
+    async fn waiting(&self) -> Result<u64, QueueError> {
+        self.query("count messages", |mut manager| async move { manager.xlen(&self.commands).await }).await
+    }
+
     async fn parked(&self) -> Result<u64, QueueError> {
         let count: Option<u64> =
             self.query("count parked messages", |mut manager| async move {

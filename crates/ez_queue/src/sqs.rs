@@ -131,6 +131,23 @@ impl SqsQueue {
         Ok(answer.messages.unwrap_or_default())
     }
 
+    /// The sum of these attributes of a queue.
+    async fn count(
+        &self,
+        action: &'static str,
+        url: &str,
+        counts: &[QueueAttributeName],
+    ) -> Result<u64, QueueError> {
+        let request = self.client().await.get_queue_attributes().queue_url(url);
+        let request = request.set_attribute_names(Some(counts.to_vec()));
+        let answer = self.call(action, Duration::ZERO, request.send()).await?;
+        let attributes = answer.attributes.unwrap_or_default();
+        Ok(counts
+            .iter()
+            .filter_map(|name| attributes.get(name)?.parse::<u64>().ok())
+            .fold(0, u64::saturating_add))
+    }
+
     /// What can be read is delivered; what cannot is parked at once. Where that fails it comes again, and holds up
     /// nothing that came with it.
     async fn sort(&self, messages: Vec<Message>) -> Vec<Delivery> {
@@ -271,20 +288,19 @@ impl CommandQueue for SqsQueue {
         self.put_aside(&delivery.receipt, &body, reason).await
     }
 
+    /// Those that can be received and those that somebody has received; SQS counts approximately.
+    async fn waiting(&self) -> Result<u64, QueueError> {
+        let counts = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+        ];
+        self.count("count messages", self.queue().await?, &counts).await
+    }
+
     /// Those that nobody has removed from the second queue; SQS counts approximately.
     async fn parked(&self) -> Result<u64, QueueError> {
-        let request = self
-            .client()
-            .await
-            .get_queue_attributes()
-            .queue_url(self.parked_queue().await?)
-            .attribute_names(QueueAttributeName::ApproximateNumberOfMessages);
-        let answer = self.call("count parked messages", Duration::ZERO, request.send()).await?;
-        let count = answer
-            .attributes
-            .as_ref()
-            .and_then(|attributes| attributes.get(&QueueAttributeName::ApproximateNumberOfMessages));
-        Ok(count.and_then(|count| count.parse().ok()).unwrap_or(0))
+        let counts = [QueueAttributeName::ApproximateNumberOfMessages];
+        self.count("count parked messages", self.parked_queue().await?, &counts).await
     }
 }
 

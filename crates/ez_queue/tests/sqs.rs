@@ -14,6 +14,8 @@ use ez_queue::conformance::{Subject, command};
 use ez_queue::sqs::{AccessKey, Config};
 use ez_queue::{CommandQueue, SqsQueue};
 use ez_testkit::sqs::{ACCESS_KEY, REGION, endpoint};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 use uuid::Uuid;
 
 /// Queues of its own on the one server.
@@ -144,6 +146,56 @@ async fn a_command_that_is_sent_twice_is_taken_once_by_fifo() {
     assert_eq!(taken.len(), 1);
     queue.acknowledge(&taken[0]).await.unwrap();
     assert_eq!(queue.receive(Duration::from_secs(2)).await.unwrap(), []);
+}
+
+/// The next request to this port: its body. It is answered with `answer`.
+async fn answered(listener: &TcpListener, answer: &str) -> serde_json::Value {
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut request = Vec::new();
+    loop {
+        let mut part = [0; 4096];
+        let read = stream.read(&mut part).await.unwrap();
+        assert!(read > 0, "the request breaks off: {}", String::from_utf8_lossy(&request));
+        request.extend_from_slice(&part[..read]);
+        let text = String::from_utf8_lossy(&request).into_owned();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let head = head.to_ascii_lowercase();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+        if body.len() == length.parse::<usize>().unwrap() {
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nConnection: close";
+            let answer = format!("{head}\r\nContent-Length: {}\r\n\r\n{answer}", answer.len());
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            return serde_json::from_str(body).unwrap();
+        }
+    }
+}
+
+/// Requests are what SQS is paid for: each waits for as long, and takes as much, as SQS allows.
+#[tokio::test]
+async fn a_poll_is_as_long_and_as_large_as_can_be() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let config = Config {
+        queue_name: "jobs".to_owned(),
+        region: REGION.to_owned(),
+        endpoint: Some(endpoint.clone()),
+        access_key: Some(AccessKey { id: "id".to_owned(), secret: Secret::new("secret".to_owned()) }),
+        visibility_seconds: 30,
+        command_timeout_ms: 10_000,
+        parked_queue_name: String::new(),
+    };
+    let body = serde_json::to_string(&command(7)).unwrap();
+    let message = serde_json::json!({"Messages": [{"MessageId": "1", "ReceiptHandle": "r", "Body": body}]});
+    let server = async {
+        answered(&listener, &serde_json::json!({"QueueUrl": format!("{endpoint}/1/jobs")}).to_string()).await;
+        answered(&listener, &message.to_string()).await
+    };
+    let queue = SqsQueue::new(config);
+    let (taken, asked) = tokio::join!(queue.receive(Duration::from_secs(20)), server);
+    assert_eq!(taken.unwrap()[0].command, command(7));
+    let figures =
+        ["WaitTimeSeconds", "MaxNumberOfMessages", "VisibilityTimeout"].map(|key| asked[key].as_u64());
+    assert_eq!(figures, [Some(20), Some(10), Some(30)]);
 }
 
 #[tokio::test]

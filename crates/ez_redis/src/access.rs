@@ -12,11 +12,14 @@ use crate::CallError;
 /// First pause between two attempts to connect.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 
+/// Attempts to connect after which the reason is told; the call begins again then.
+const RETRIES: usize = 2;
+
 /// How a Redis is reached.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Access {
-    /// Address, such as `redis://user:password@host:6379/0`. Default `redis://127.0.0.1:6379/`.
+    /// Address, such as `redis://user:password@host:6379/0`, or `rediss://…` for TLS. Default `redis://127.0.0.1:6379/`.
     pub url: String,
     /// Stands before each key name. Default empty; `{ez}:` keeps all keys in one slot of a cluster.
     pub prefix: String,
@@ -56,6 +59,10 @@ impl fmt::Debug for Access {
 impl Access {
     /// Reads the address. Nothing is sent yet.
     pub(crate) fn client(&self) -> Result<Client, CallError> {
+        if self.url.starts_with("rediss:") {
+            // The client asks the process for its cryptography. An error means that it has one already.
+            drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+        }
         Client::open(self.url.as_str()).map_err(CallError::Redis)
     }
 
@@ -70,6 +77,7 @@ impl Access {
         ConnectionManagerConfig::new()
             .set_connection_timeout(Some(Duration::from_millis(self.connect_timeout_ms)))
             .set_response_timeout(None)
+            .set_number_of_retries(RETRIES)
             .set_min_delay(SHORTEST_PAUSE)
             .set_max_delay(Duration::from_millis(self.reconnect_max_delay_ms))
     }

@@ -23,7 +23,10 @@ pub struct RedisConfig {
     /// Password; empty for none.
     #[serde(rename = "RedisPassword")]
     pub password: String,
-    /// A whole address, such as `redis://user:password@host:6379/0`; wins over the keys above.
+    /// Whether the server speaks TLS. Its certificate must come from an authority that the host trusts. Default false.
+    #[serde(rename = "Tls")]
+    pub tls: bool,
+    /// A whole address, such as `redis://user:password@host:6379/0`, or `rediss://…` for TLS; wins over the keys above.
     #[serde(rename = "Url", serialize_with = "without_password")]
     pub url: String,
     /// Stands before each key name. Default empty; `{ez}:` keeps all keys in one slot of a cluster.
@@ -41,6 +44,7 @@ impl Default for RedisConfig {
             port: 6379,
             username: String::new(),
             password: String::new(),
+            tls: false,
             url: String::new(),
             prefix: String::new(),
             command_timeout_ms: 2_000,
@@ -55,6 +59,7 @@ impl fmt::Debug for RedisConfig {
             .debug_struct("RedisConfig")
             .field("host", &self.host)
             .field("port", &self.port)
+            .field("tls", &self.tls)
             .field("prefix", &self.prefix)
             .field("command_timeout_ms", &self.command_timeout_ms)
             .finish_non_exhaustive()
@@ -73,7 +78,8 @@ impl RedisConfig {
             ("", "") => String::new(),
             (username, password) => format!("{}:{}@", percent_encoded(username), percent_encoded(password)),
         };
-        format!("redis://{credentials}{host}:{}/", self.port)
+        let scheme = if self.tls { "rediss" } else { "redis" };
+        format!("{scheme}://{credentials}{host}:{}/", self.port)
     }
 
     /// What a connection is told.
@@ -129,6 +135,7 @@ mod tests {
             (r#"{"RedisIp": "[::1]"}"#, "redis://[::1]:6379/"),
             (r#"{"RedisPassword": "p@ss/word"}"#, "redis://:p%40ss%2Fword@127.0.0.1:6379/"),
             (r#"{"RedisUsername": "u", "RedisPassword": "p"}"#, "redis://u:p@127.0.0.1:6379/"),
+            (r#"{"RedisIp": "x", "Tls": true}"#, "rediss://x:6379/"),
             (r#"{"RedisIp": "x", "Url": "redis://y:1/2"}"#, "redis://y:1/2"),
         ] {
             assert_eq!(address(document), expected, "{document}");

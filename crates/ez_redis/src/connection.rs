@@ -55,6 +55,7 @@ impl Connection {
         F: Fn(ConnectionManager) -> Fut,
         Fut: Future<Output = RedisResult<T>>,
     {
+        let last = Mutex::new(None);
         let repeated = async {
             loop {
                 let used = self.current();
@@ -70,6 +71,7 @@ impl Connection {
                     return Err(error);
                 }
                 tracing::debug!(context, error = %error, "asking Redis again");
+                *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                 sleep(REPEAT_PAUSE).await;
             }
         };
@@ -78,7 +80,9 @@ impl Connection {
             Ok(answer) => answer.map_err(CallError::Redis),
             Err(_) => {
                 self.replace(number);
-                Err(CallError::Limit(self.limit))
+                // What failed again and again tells more than that time is over.
+                let last = last.into_inner().unwrap_or_else(PoisonError::into_inner);
+                Err(last.map_or(CallError::Limit(self.limit), CallError::Redis))
             }
         }
     }

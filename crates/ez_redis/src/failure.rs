@@ -1,5 +1,7 @@
 //! What a failed call says about the connection it was made on.
 
+use std::error::Error as _;
+use std::io;
 use std::time::Duration;
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
@@ -29,7 +31,7 @@ pub(crate) fn is_about_the_call(error: &RedisError) -> bool {
 /// Whether asking again, over a new connection, may help: the connection broke, or Redis is just
 /// coming up or has become a replica.
 pub(crate) fn is_passing(error: &RedisError) -> bool {
-    error.is_io_error()
+    (error.is_io_error() && !is_about_tls(error))
         || matches!(
             error.kind(),
             ErrorKind::Server(
@@ -39,4 +41,11 @@ pub(crate) fn is_passing(error: &RedisError) -> bool {
                     | ServerErrorKind::ReadOnly
             )
         )
+}
+
+/// Whether the two cannot agree on a secure connection: a certificate that is not trusted, or no TLS at all. That
+/// lasts until somebody mends it.
+fn is_about_tls(error: &RedisError) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::InvalidData)
 }

@@ -21,7 +21,7 @@ use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-pub use facts::{Facts, Labels};
+pub use facts::{Counted, Facts, Labels};
 pub(crate) use http::count_requests;
 pub use route::{Gather, nothing_more, route};
 

@@ -1,4 +1,4 @@
-//! Removes the media of a deleted job, then its record.
+//! Removes the media of a deleted job, then its content key, then its record.
 
 use ez_domain::job::Job;
 use ez_domain::lifecycle::Event;
@@ -7,6 +7,7 @@ use ez_store::{Applied, CommitGuard, apply};
 
 use super::{ChoreError, Progress};
 use crate::app::Running;
+use crate::key_source::NoKey;
 
 /// Pages of a listing that are deleted before other jobs have their turn.
 const PAGES: usize = 10;
@@ -16,12 +17,28 @@ pub(super) async fn remove(running: &Running, job: &Job, keep_media: bool) -> Re
     if !keep_media && remove_media(running, job).await? == Progress::More {
         return Ok(Progress::More);
     }
+    if !keep_media {
+        forget_key(running, job).await?;
+    }
     let store = &*running.app.store;
     if apply(store, job.id, &Event::MediaRemoved, CommitGuard::Version).await? == Applied::Removed {
         running.figures.removed_jobs.inc();
         tracing::info!(job = %job.id, keep_media, "a deleted job is gone");
     }
     Ok(Progress::Done)
+}
+
+/// Media that stays needs its key; without media nobody does.
+async fn forget_key(running: &Running, job: &Job) -> Result<(), ChoreError> {
+    let Some(key) = &job.content_key else { return Ok(()) };
+    match running.app.keys.forget(key.id).await {
+        // It came from a key server that this scheduler is not told of any more.
+        Err(NoKey::NotConfigured) => {
+            tracing::warn!(job = %job.id, key_id = %key.id, "the key of a deleted job stays: no key server is configured");
+            Ok(())
+        }
+        forgotten => Ok(forgotten?),
+    }
 }
 
 async fn remove_media(running: &Running, job: &Job) -> Result<Progress, ChoreError> {

@@ -10,7 +10,7 @@ use axum::extract::State;
 use ez_api::internal::{Heartbeat, HeartbeatReply, RunOrder, RunStatus};
 use ez_api::job::Statistics;
 use ez_domain::fault::{Failure, Fault};
-use ez_domain::id::{Epoch, JobId};
+use ez_domain::id::{Epoch, JobId, RunId};
 use ez_domain::job::{Job, Run};
 use ez_domain::lifecycle::{Event, Outcome, RunOutcome, RunState, step};
 use ez_service::http::{Bytes256KiB, ProblemResponse};
@@ -116,8 +116,8 @@ async fn follow_report(
         Ok(Applied::Moved { job, effects }) => {
             let phase = job.phase.name().as_str();
             let (id, epoch) = (job.id, before.last_epoch);
-            let run = format!("{id}-{epoch}");
-            tracing::info!(job = %id, %epoch, run, worker = %heartbeat.worker, phase, reason = job.reason(), "run reported");
+            let run = RunId { job: id, epoch };
+            tracing::info!(job = %id, %epoch, %run, worker = %heartbeat.worker, phase, reason = job.reason(), "run reported");
             running.hints.follow(&job, &effects, Some(heartbeat.worker));
             Ok(Some(job))
         }

@@ -32,6 +32,11 @@ pub(crate) const SOON: Duration = Duration::from_secs(20);
 /// What workers present.
 pub(crate) const TOKEN: &str = "token-of-the-test";
 
+/// Limit of a call of the services; not below that of a real one, as a shared machine stands still for a moment.
+const ASKED_MS: u64 = 2_000;
+/// Limit of a call of the test itself.
+const PATIENT_MS: u64 = 20_000;
+
 /// Short bounds, so that tests do not wait; in the proportions of the real ones.
 pub(crate) fn quick() -> Timing {
     Timing {
@@ -78,11 +83,12 @@ impl Cluster {
     pub(crate) async fn start() -> Self {
         let redis = RedisServer::start().await.unwrap();
         let queue_redis = RedisServer::start().await.unwrap();
-        let store = ez_store::Config { url: redis.url(), command_timeout_ms: 500, ..Default::default() };
+        let store =
+            ez_store::Config { url: redis.url(), command_timeout_ms: PATIENT_MS, ..Default::default() };
         let queue = ez_queue::redis_stream::Config {
             url: queue_redis.url(),
             visibility_ms: 500,
-            command_timeout_ms: 500,
+            command_timeout_ms: ASKED_MS,
             ..Default::default()
         };
         Self {
@@ -97,8 +103,10 @@ impl Cluster {
     }
 
     pub(crate) fn app(&self, timing: Timing) -> App {
+        let asked =
+            ez_store::Config { url: self.redis.url(), command_timeout_ms: ASKED_MS, ..Default::default() };
         App {
-            store: Arc::new(self.store.clone()),
+            store: Arc::new(RedisStore::connect(&asked).unwrap()),
             queue: Arc::clone(&self.queue) as _,
             buckets: Arc::clone(&self.buckets) as _,
             keys: Arc::new(NoKeyServer),

@@ -18,6 +18,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::cluster::{Cluster, SOON, quick, spec};
+use super::removal::until_gone;
 use super::worker::{Worker, obey};
 
 const KEY_TOKEN: &str = "what-the-key-server-wants-to-see";
@@ -172,4 +173,35 @@ async fn rival_schedulers_agree_on_one_key() {
         assert_eq!(cluster.job(job).await.content_key.map(|sealed| sealed.id), Some(key.id));
     }
     cluster.audit().await;
+}
+
+/// The media is gone, so nobody needs the key; media that was kept can still be read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_key_of_a_deleted_job_is_removed_with_its_media() {
+    let cluster = Cluster::start().await;
+    let port = free_port().unwrap();
+    let server = key_server(&cluster, port, KEY_TOKEN).await;
+    let _scheduler = cluster.serve(app(&cluster, port)).await;
+    let (gone, kept) = (create(&cluster).await, create(&cluster).await);
+    for job in [gone, kept] {
+        cluster.until(job, "its key", |job| job.content_key.is_some()).await;
+        cluster.wish(job, Event::StopRequested).await;
+    }
+    assert_eq!(keys(&cluster).await, 2);
+    server.finish(SOON).await;
+    for (job, keep_media) in [(gone, false), (kept, true)] {
+        cluster.wish(job, Event::DeleteRequested { keep_media }).await;
+        cluster.announce(job).await;
+    }
+    until_gone(&cluster, kept).await;
+    assert_eq!(cluster.job(gone).await.phase.name(), PhaseName::Deleting, "its key could not be removed yet");
+    let _server = key_server(&cluster, port, KEY_TOKEN).await;
+    until_gone(&cluster, gone).await;
+    assert_eq!(keys(&cluster).await, 1, "that of the media which stays");
+}
+
+/// Content keys in the key server's store.
+async fn keys(cluster: &Cluster) -> usize {
+    let mut connection = cluster.redis.connection().await.unwrap();
+    redis::cmd("HLEN").arg("drm_keys").query_async(&mut connection).await.unwrap()
 }

@@ -19,6 +19,8 @@ mod metrics;
 #[cfg(test)]
 mod placement;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod removal;
 #[cfg(test)]
 mod runs;

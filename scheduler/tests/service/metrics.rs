@@ -37,16 +37,18 @@ async fn a_job_is_seen_from_its_wait_to_its_end() {
     let cluster = Cluster::start().await;
     let (scheduler, rival) = (cluster.scheduler(quick()).await, cluster.scheduler(quick()).await);
     let none = told(&scheduler).await;
-    assert_eq!(none.value("ezls_jobs", &[("phase", "pending")]), Some(0.0));
+    assert_eq!(none.value("ezls_jobs", &[("state", "created"), ("phase", "pending")]), Some(0.0));
     assert_eq!(none.value("ezls_scheduler_oldest_pending_seconds", &[]), Some(0.0));
 
     let job = cluster.create_and_announce(500).await;
     let reason = [("reason", "no_worker")];
     let waiting = until_told(&scheduler, "ezls_scheduler_unplaced_jobs", &reason, |jobs| jobs == 1.0).await;
-    assert_eq!(waiting.value("ezls_jobs", &[("phase", "pending")]), Some(1.0));
+    assert_eq!(waiting.value("ezls_jobs", &[("state", "created"), ("phase", "pending")]), Some(1.0));
     assert_eq!(waiting.value("ezls_scheduler_pending_jobs", &[]), Some(1.0));
     assert!(waiting.value("ezls_scheduler_oldest_pending_seconds", &[]) > Some(0.0));
     assert_eq!(waiting.value("ezls_outbox_jobs", &[]), Some(0.0));
+    // It was taken up, and is removed a moment later.
+    until_told(&scheduler, "ezls_commands_waiting", &[], |commands| commands == 0.0).await;
 
     let worker = Worker::join(&scheduler.url).await;
     let order = worker.until_ordered(job).await;
@@ -54,9 +56,9 @@ async fn a_job_is_seen_from_its_wait_to_its_end() {
     let id = worker.id.to_string();
     let by_worker = [("worker_id", id.as_str())];
     let placed = until_told(&scheduler, "ezls_scheduler_unplaced_jobs", &reason, |jobs| jobs == 0.0).await;
-    assert_eq!(placed.value("ezls_jobs", &[("phase", "streaming")]), Some(1.0));
-    assert_eq!(placed.value("ezls_worker_load_cores", &by_worker), Some(0.5));
-    assert_eq!(placed.value("ezls_worker_capacity_cores", &by_worker), Some(4.0));
+    assert_eq!(placed.value("ezls_jobs", &[("state", "streaming"), ("phase", "streaming")]), Some(1.0));
+    assert_eq!(placed.value("ezls_worker_load_units", &by_worker), Some(0.5));
+    assert_eq!(placed.value("ezls_worker_capacity_units", &by_worker), Some(4.0));
     assert_eq!(placed.value("ezls_workers", &[("state", "ready")]), Some(1.0));
     assert!(placed.value("ezls_heartbeats_total", &[("result", "known")]) >= Some(2.0));
     assert!(
@@ -71,12 +73,12 @@ async fn a_job_is_seen_from_its_wait_to_its_end() {
     let taken =
         |told: &Exposition| told.value("ezls_commands_taken_up_total", &[("source", "queue")]).unwrap_or(0.0);
     assert_eq!(taken(&placed) + taken(&other), 1.0);
-    assert_eq!(other.value("ezls_jobs", &[("phase", "streaming")]), Some(1.0));
+    assert_eq!(other.value("ezls_jobs", &[("state", "streaming"), ("phase", "streaming")]), Some(1.0));
 
     worker.beat(vec![status(job, order.epoch, exited())]).await;
     assert!(!matches!(cluster.job(job).await.phase, Phase::Streaming { .. }));
     let ended = told(&scheduler).await;
-    assert_eq!(ended.value("ezls_jobs", &[("phase", "streaming")]), Some(0.0));
+    assert_eq!(ended.value("ezls_jobs", &[("state", "streaming"), ("phase", "streaming")]), Some(0.0));
     assert_eq!(ended.undocumented("scheduler").unwrap(), Vec::<String>::new());
     let text = reqwest::get(format!("{}/metrics", scheduler.url)).await.unwrap().text().await.unwrap();
     for secret in [TOKEN, &stream_key(job)] {

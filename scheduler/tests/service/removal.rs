@@ -36,7 +36,7 @@ async fn delete(cluster: &Cluster, job: JobId, keep_media: bool) {
     cluster.wish(job, Event::DeleteRequested { keep_media }).await;
 }
 
-async fn gone(cluster: &Cluster, job: JobId) {
+pub(crate) async fn until_gone(cluster: &Cluster, job: JobId) {
     eventually(SOON, "the record to be gone", || async {
         match cluster.store.load(job).await.unwrap() {
             None => Ok(()),
@@ -62,8 +62,8 @@ async fn media_goes_with_its_job_and_nothing_else_does() {
     delete(&cluster, kept, true).await;
 
     let scheduler = cluster.scheduler(quick()).await;
-    gone(&cluster, deleted).await;
-    gone(&cluster, kept).await;
+    until_gone(&cluster, deleted).await;
+    until_gone(&cluster, kept).await;
     assert_eq!(left(bucket, deleted).await, 0);
     assert_eq!(left(bucket, kept).await, 150);
     assert_eq!(left(bucket, neighbour).await, 3);
@@ -84,12 +84,12 @@ async fn a_bucket_that_fails_is_tried_again_and_the_record_waits() {
     // Another job's removal in another turn proves that the failing one was tried and skipped.
     let other = cluster.create(1).await;
     delete(&cluster, other, true).await;
-    gone(&cluster, other).await;
+    until_gone(&cluster, other).await;
     assert!(cluster.store.load(job).await.unwrap().is_some());
     assert_eq!(left(bucket.inner(), job).await, 5);
 
     bucket.heal();
-    gone(&cluster, job).await;
+    until_gone(&cluster, job).await;
     assert_eq!(left(bucket.inner(), job).await, 0);
     scheduler.stop().await.unwrap();
 }

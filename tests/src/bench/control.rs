@@ -90,6 +90,7 @@ pub async fn run(plan: Plan) -> Result<String> {
             format!("{:.0}", millis(at(&steady.placements, per_mille))),
         );
     }
+    // worker_app and worker_transcoder: see the table of one channel.
     for (name, mib) in &steady.memory {
         row(&format!("{name} with {total} jobs, MiB (PSS)"), format!("{mib:.1}"));
     }
@@ -174,8 +175,12 @@ impl Setting {
             creations.iter().map(|creation| creation.answered - creation.due).collect();
         answers.sort();
         placements.sort();
+        // It has no part in all this: what it takes is what it takes at rest.
+        let mut key_server = self.plane.storage.key_server(&self.plane.storage.redis())?;
+        key_server.start().await?;
+        key_server.until_ready().await?;
         sleep_until(Instant::now() + REST).await;
-        let mut memory = BTreeMap::new();
+        let mut memory = BTreeMap::from([("key_server", pss_mib(key_server.pid()?)?)]);
         for (name, pid) in self.processes()? {
             memory.insert(name, pss_mib(pid)?);
         }

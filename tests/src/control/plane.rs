@@ -130,6 +130,19 @@ impl Storage {
             .with("EZ_MASTER_KEY_FILE", self.secret_file("master_key")))
     }
 
+    /// A key server on the given Redis, not started yet.
+    ///
+    /// # Errors
+    /// When it was not built.
+    pub fn key_server(&self, redis: &str) -> Result<Service> {
+        let port = free_port()?;
+        Ok(Service::new("key_server", "key_server", &self.folder(), port)?
+            .with("EZ_KEY_PORT", port.to_string())
+            .with("EZ_REDIS_URL", redis)
+            .with("EZ_KEY_TOKEN_FILE", self.secret_file("key_token"))
+            .with("EZ_MASTER_KEY_FILE", self.secret_file("master_key")))
+    }
+
     /// Key and secret by which a worker's media goes to the bucket, as its environment.
     pub fn worker_keys(&self) -> [(&'static str, String); 2] {
         [("EZ_S3_ACCESS_KEY_ID", S3_ACCESS_KEY.to_owned()), ("EZ_S3_SECRET_KEY", self.s3_secret_key.clone())]

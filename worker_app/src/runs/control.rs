@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use ez_api::internal::{FromTranscoder, ToTranscoder};
+use ez_domain::id::RunId;
 use ez_service::tasks::{OnFailure, TaskGroup};
 use futures::StreamExt as _;
 use nix::unistd::Uid;
@@ -20,8 +21,8 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio_util::codec::{FramedRead, LinesCodec};
 
+use super::Runs;
 use super::supervisor::{Link, Message};
-use super::{RunId, Runs};
 
 /// Longest line.
 const LINE_LIMIT: usize = 64 * 1024;

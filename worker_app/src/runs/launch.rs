@@ -9,12 +9,13 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use ez_api::internal::{RunDescription, StoreAccess, ToolPaths};
+use ez_domain::id::RunId;
 use ez_service::child;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Child;
 
+use super::logs;
 use super::record::{Plan, Record};
-use super::{RunId, logs};
 use crate::figures::Figures;
 use crate::identity::private_folder;
 

@@ -5,9 +5,7 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use ez_api::internal::LogLine;
-use ez_domain::id::{Epoch, JobId};
-
-use super::RunId;
+use ez_domain::id::{Epoch, JobId, RunId};
 
 /// How much of the end of a file is read.
 const TAIL: u64 = 512 * 1024;

@@ -7,10 +7,10 @@ use std::path::Path;
 
 use ez_api::internal::StreamKeyVerifier;
 use ez_domain::content_key::ContentKey;
+use ez_domain::id::RunId;
 use ez_domain::spec::JobSpec;
 use serde::{Deserialize, Serialize};
 
-use super::RunId;
 use super::process::{Adopted, start_ticks};
 use crate::identity::{Keep, write_private};
 

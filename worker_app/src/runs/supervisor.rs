@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ez_api::internal::ToTranscoder;
+use ez_domain::id::RunId;
 use ez_domain::lifecycle::RunState;
 use ez_service::latest::{Latest as _, LatestSeen as _};
 use tokio::sync::{Notify, mpsc, watch};
@@ -25,7 +26,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::process::Process;
-use super::{Launcher, RunId, logs};
+use super::{Launcher, logs};
 use crate::ports::PortLease;
 use budget::RestartBudget;
 pub(super) use link::{Link, Message};

@@ -1,11 +1,10 @@
 //! A run as `GET /runs` shows it to an operator; it holds no secret.
 
 use ez_api::job::Statistics;
-use ez_domain::id::{Epoch, JobId};
+use ez_domain::id::{Epoch, JobId, RunId};
 use ez_domain::lifecycle::RunState;
 use serde::Serialize;
 
-use super::RunId;
 use super::supervisor::{Seen, Wanted};
 
 /// One run.

@@ -41,6 +41,11 @@ pub(super) struct Children {
 }
 
 impl Children {
+    /// The process ids of both; none of one that has ended.
+    pub(super) fn processes(&self) -> Vec<u32> {
+        [self.ffmpeg.id(), self.packager.id()].into_iter().flatten().collect()
+    }
+
     /// Packager first: it waits for media, ffmpeg waits for nobody.
     pub(super) async fn start(setup: &Setup) -> Result<Self> {
         let packaging = package::Plan { spec: &setup.spec, fragments: package::Fragments::Whole };

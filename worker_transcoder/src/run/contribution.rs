@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ez_contribution::flv;
-use ez_contribution::timeline::{Contribution, Event as Heard, FrameDuration, Output, Settings, Still};
+use ez_contribution::timeline::{Contribution, Event as Heard, FrameDuration, Output, Settings};
 use ez_domain::cut_grid::CutGrid;
 use ez_domain::spec::rules;
 use ez_domain::units::FrameRate;
@@ -11,16 +11,13 @@ use ez_ingest::{EndReason, Event as Ingested};
 use ez_service::latest::Latest as _;
 
 use super::state::Remark;
-use super::{Next, Over, Run, state, still};
+use super::{Next, Over, Run, state};
 
 /// How long ffmpeg may refuse media before it counts as hung.
 pub(super) const ENCODER_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a gap waits at most for its still before it shows the last key frame; the segment in hand is late by
 /// as much. A still is there after a tenth of a second where the machine is not overloaded.
 const STILL_PATIENCE: Duration = Duration::from_millis(750);
-/// Tries at a still, and the pause between two: a gap without a picture has no segments.
-const STILL_TRIES: u32 = 30;
-const STILL_PAUSE: Duration = Duration::from_secs(1);
 /// The longest distance of key frames of a contribution that is replayed whole.
 const LONGEST_GOP: Duration = Duration::from_secs(10);
 /// A loop that comes back so much later than it should was held up.
@@ -162,45 +159,6 @@ impl Run {
             self.replace_period("ffmpeg takes no more media".to_owned()).await;
         }
         None
-    }
-
-    pub(super) fn order_still(&mut self) {
-        let Some(gop) = self.contribution.as_ref().and_then(Contribution::last_gop) else { return };
-        let (ffmpeg, folder) = (self.description.tools.ffmpeg.clone(), self.description.folder.clone());
-        let stills = self.stills.clone();
-        self.still_orders += 1;
-        let order = self.still_orders;
-        let making = self.tasks.spawn(async move {
-            let mut gop = gop;
-            for tries in 1..=STILL_TRIES {
-                match still::make(ffmpeg.clone(), folder.clone(), gop.clone()).await {
-                    Ok(still) => return drop(stills.send((order, still)).await),
-                    Err(error) => {
-                        // The gap shows the last key frame if that may be repeated, else nothing.
-                        tracing::warn!(error = format!("{error:#}"), tries, "no still of the last picture");
-                    }
-                }
-                gop = gop.key_frame_alone();
-                tokio::time::sleep(STILL_PAUSE).await;
-            }
-        });
-        self.still_making = Some(still::Making(making.abort_handle()));
-    }
-
-    /// A still was made. While it was, the publisher may have sent more, and gone only then: what is not the last
-    /// picture any more is not shown.
-    pub(super) async fn on_still(&mut self, order: u64, still: Still) -> Option<Over> {
-        let is_wanted = self.contribution.as_ref().is_some_and(Contribution::wants_still);
-        if order != self.still_orders || !is_wanted {
-            return None;
-        }
-        match self.contribution.as_mut()?.set_still(still, self.clock.now()) {
-            Ok(output) => self.put_out(output).await,
-            Err(error) => {
-                tracing::debug!(%error, "a still is not used");
-                None
-            }
-        }
     }
 
     /// The time now. If the loop comes back much later than it should, because ffmpeg did not take the

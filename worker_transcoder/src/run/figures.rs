@@ -3,12 +3,14 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use ez_api::job::Statistics;
+use ez_api::job::{SegmentUploads, Statistics};
 use ez_contribution::timeline::Figures;
 use ez_media::progress::Progress;
 
 use ez_origin::Progress as Published;
 use ez_service::clock::RunClock;
+
+use super::cpu::Use;
 
 /// Figures alone are sent this often.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -28,6 +30,11 @@ pub(crate) struct Meter {
     put_out: VecDeque<(Duration, i64)>,
     last_second: Duration,
     is_due: bool,
+    disconnects: u64,
+    cpu: Use,
+    /// Slots that were published when last looked, and how long after its last frame came the newest one was.
+    published: u64,
+    publish_latency: Duration,
 }
 
 impl Meter {
@@ -41,6 +48,10 @@ impl Meter {
             put_out: VecDeque::new(),
             last_second: Duration::ZERO,
             is_due: true,
+            disconnects: 0,
+            cpu: Use::default(),
+            published: 0,
+            publish_latency: Duration::ZERO,
         }
     }
 
@@ -52,6 +63,7 @@ impl Meter {
     pub(crate) fn publisher_ended(&mut self, now: Duration) {
         if let Some(since) = self.publishing_since.take() {
             self.active += now.saturating_sub(since);
+            self.disconnects = self.disconnects.saturating_add(1);
         }
     }
 
@@ -99,11 +111,23 @@ impl Meter {
         }
     }
 
-    pub(crate) fn second(&mut self, now: Duration) {
+    /// A second has passed; `children` are the processes that work for the run.
+    pub(crate) fn second(&mut self, now: Duration, children: Vec<u32>) {
+        self.cpu.look(now, children.into_iter().chain([std::process::id()]));
         if now.saturating_sub(self.last_second) >= PERIOD / 2 {
             self.last_second = now;
             self.is_due = true;
         }
+    }
+
+    /// The origin has published something, perhaps a segment.
+    pub(crate) fn published(&mut self, origin: &Published) {
+        if origin.committed > self.published
+            && let Some(end) = origin.media_end_ms
+        {
+            self.publish_latency = milliseconds(self.clock.wall_now_ms().saturating_sub(end));
+        }
+        self.published = origin.committed;
     }
 
     /// Whether figures should be sent though no state changed; asking takes the turn.
@@ -114,7 +138,7 @@ impl Meter {
     pub(crate) fn statistics(&self, figures: Option<&Figures>, origin: &Published) -> Statistics {
         let now = self.clock.now();
         let publishing = self.publishing_for(now);
-        let age_ms = origin.media_end_ms.map_or(0, |end| self.clock.wall_now_ms().saturating_sub(end).max(0));
+        let age = origin.media_end_ms.map(|end| milliseconds(self.clock.wall_now_ms().saturating_sub(end)));
         let mut statistics = Statistics {
             bytes_ingested: self.earlier_bytes,
             up_seconds: now.as_secs(),
@@ -125,7 +149,11 @@ impl Meter {
             upload_backlog: origin.backlog,
             given_up_segments: origin.given_up,
             store_failures: origin.store_failures,
-            newest_segment_age_seconds: thousandths(age_ms),
+            newest_segment_age_seconds: age.unwrap_or_default().as_secs_f64(),
+            publish_latency_seconds: self.publish_latency.as_secs_f64(),
+            segment_uploads: SegmentUploads::from(&origin.segment_uploads),
+            publisher_disconnects: self.disconnects,
+            cpu_cores: self.cpu.cores(),
             input_info_stored: origin.input_info_stored,
             ..Statistics::default()
         };
@@ -137,6 +165,7 @@ impl Meter {
             statistics.video_height = figures.height.unwrap_or(0);
             statistics.video_codec = figures.video.map(|codec| codec.to_string()).unwrap_or_default();
             statistics.audio_codec = figures.audio.map(|codec| codec.to_string()).unwrap_or_default();
+            statistics.clock_drift_seconds = seconds_of(figures.drift_ms);
             statistics.key_frame_interval_seconds =
                 figures.key_frame_interval.map_or(0.0, |interval| interval.as_secs_f64());
         }
@@ -144,8 +173,14 @@ impl Meter {
     }
 }
 
-fn thousandths(milliseconds: i64) -> f64 {
-    Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0)).as_secs_f64()
+/// Zero where clocks disagree and it would be negative.
+fn milliseconds(milliseconds: i64) -> Duration {
+    Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0))
+}
+
+fn seconds_of(milliseconds: i64) -> f64 {
+    let size = Duration::from_millis(milliseconds.unsigned_abs()).as_secs_f64();
+    if milliseconds < 0 { -size } else { size }
 }
 
 #[cfg(test)]

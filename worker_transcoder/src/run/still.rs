@@ -14,20 +14,23 @@ use anyhow::{Context as _, Result, bail};
 use bytes::{Bytes, BytesMut};
 use ez_api::internal::ToolPaths;
 use ez_contribution::media::video::Codec;
-use ez_contribution::timeline::{LastGop, Still};
+use ez_contribution::timeline::{Contribution, LastGop, Still};
 use ez_domain::content_key::ContentKey;
 use ez_origin::LastMedia;
 use ez_service::child;
 use tokio::io::AsyncWriteExt as _;
 use tokio::task::AbortHandle;
 
-use super::clear_copy;
+use super::{Over, Run, clear_copy};
 
 /// A still that takes longer comes too late to be of use.
 const DEADLINE: Duration = Duration::from_secs(2);
+/// Tries at a still, and the pause between two: a gap without a picture has no segments.
+const STILL_TRIES: u32 = 30;
+const STILL_PAUSE: Duration = Duration::from_secs(1);
 
 /// A still that is being made; nobody makes it any more once this is dropped.
-pub(crate) struct Making(pub(crate) AbortHandle);
+pub(super) struct Making(AbortHandle);
 
 impl Drop for Making {
     fn drop(&mut self) {
@@ -35,8 +38,49 @@ impl Drop for Making {
     }
 }
 
+impl Run {
+    pub(super) fn order_still(&mut self) {
+        let Some(gop) = self.contribution.as_ref().and_then(Contribution::last_gop) else { return };
+        let (ffmpeg, folder) = (self.description.tools.ffmpeg.clone(), self.description.folder.clone());
+        let stills = self.stills.clone();
+        self.still_orders += 1;
+        let order = self.still_orders;
+        let making = self.tasks.spawn(async move {
+            let mut gop = gop;
+            for tries in 1..=STILL_TRIES {
+                match make(ffmpeg.clone(), folder.clone(), gop.clone()).await {
+                    Ok(still) => return drop(stills.send((order, still)).await),
+                    Err(error) => {
+                        // The gap shows the last key frame if that may be repeated, else nothing.
+                        tracing::warn!(error = format!("{error:#}"), tries, "no still of the last picture");
+                    }
+                }
+                gop = gop.key_frame_alone();
+                tokio::time::sleep(STILL_PAUSE).await;
+            }
+        });
+        self.still_making = Some(Making(making.abort_handle()));
+    }
+
+    /// A still was made. While it was, the publisher may have sent more, and gone only then: what is not the last
+    /// picture any more is not shown.
+    pub(super) async fn on_still(&mut self, order: u64, still: Still) -> Option<Over> {
+        let is_wanted = self.contribution.as_ref().is_some_and(Contribution::wants_still);
+        if order != self.still_orders || !is_wanted {
+            return None;
+        }
+        match self.contribution.as_mut()?.set_still(still, self.clock.now()) {
+            Ok(output) => self.put_out(output).await,
+            Err(error) => {
+                tracing::debug!(%error, "a still is not used");
+                None
+            }
+        }
+    }
+}
+
 /// Makes the still of `gop`'s last picture.
-pub(crate) async fn make(ffmpeg: PathBuf, folder: PathBuf, gop: LastGop) -> Result<Still> {
+async fn make(ffmpeg: PathBuf, folder: PathBuf, gop: LastGop) -> Result<Still> {
     // Times are rounded to milliseconds on the way.
     let from = f64::from(gop.last_ms.saturating_sub(2)) / 1000.0;
     let wanted = Wanted { format: "flv", select: format!("gte(t\\,{from})"), codec: gop.codec };

@@ -22,6 +22,7 @@ impl Run {
     /// what it left.
     pub(super) fn on_progress(&mut self) {
         let progress = self.progress.latest_seen();
+        self.meter.published(&progress);
         if !progress.ready || self.has_taken_over {
             return;
         }

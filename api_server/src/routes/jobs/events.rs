@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use ez_api::words;
 use ez_domain::fault::Fault;
 use ez_domain::job::PhaseName;
 use serde::Serialize;
@@ -19,12 +20,12 @@ pub(crate) struct JobEvent {
     #[schema(format = DateTime)]
     at: String,
     /// The phase that was entered.
-    #[schema(value_type = String)]
+    #[schema(schema_with = words::phase)]
     phase: PhaseName,
     /// Why, in words for people.
     reason: String,
     /// Who has to act; `null` when nobody has to.
-    #[schema(value_type = Option<String>, required)]
+    #[schema(schema_with = words::fault_or_null, required)]
     fault: Option<Fault>,
 }
 

@@ -21,6 +21,20 @@ const VIDEO: [(&str, VideoCodec, bool); 3] = [
 const AUDIO: [(&str, AudioCodec, bool); 2] =
     [("aac", AudioCodec::Aac, AVAILABLE), ("mp3", AudioCodec::Mp3, NOT_YET)];
 
+/// The video codecs that a request may name.
+pub(crate) fn video_codecs() -> impl Iterator<Item = &'static str> {
+    usable(&VIDEO)
+}
+
+/// The audio codecs that a request may name.
+pub(crate) fn audio_codecs() -> impl Iterator<Item = &'static str> {
+    usable(&AUDIO)
+}
+
+fn usable<C>(table: &[(&'static str, C, bool)]) -> impl Iterator<Item = &'static str> {
+    table.iter().filter(|(_, _, available)| *available).map(|(word, ..)| *word)
+}
+
 pub(super) fn video(field: &Field<'_>, findings: &mut Findings) -> Option<VideoCodec> {
     codec(field, &VIDEO, findings)
 }
@@ -30,8 +44,12 @@ pub(super) fn audio(field: &Field<'_>, findings: &mut Findings) -> Option<AudioC
 }
 
 /// The codec named by `field`; one that is not yet available leaves its fault and is returned all the same.
-fn codec<C: Copy>(field: &Field<'_>, table: &[(&str, C, bool)], findings: &mut Findings) -> Option<C> {
-    let usable = alternatives(table.iter().filter(|(_, _, available)| *available).map(|(word, ..)| *word));
+fn codec<C: Copy>(
+    field: &Field<'_>,
+    table: &[(&'static str, C, bool)],
+    findings: &mut Findings,
+) -> Option<C> {
+    let usable = alternatives(usable(table));
     let reading = field.custom(findings, |node| match node {
         Node::Text(text) => match table.iter().find(|(word, ..)| word == text) {
             Some((_, codec, true)) => Ok((*codec, None)),

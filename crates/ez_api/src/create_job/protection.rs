@@ -11,9 +11,9 @@ use super::keys;
 use super::node::Node;
 
 /// The original's word for what delivers the key; its manifests name no other key system.
-const SYSTEM: &str = "FairPlay";
+pub(crate) const SYSTEM: &str = "FairPlay";
 /// The one scheme whose segments serve HLS and DASH alike (ISO/IEC 23001-7 10.4).
-const SCHEME: &str = "cbcs";
+pub(crate) const SCHEME: &str = "cbcs";
 
 /// `Some(None)` leaves the media in clear; `None` when there are faults.
 pub(super) fn read(field: &Field<'_>, findings: &mut Findings) -> Option<Option<Protection>> {

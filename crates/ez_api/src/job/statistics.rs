@@ -1,5 +1,6 @@
 //! What the worker of a job last measured.
 
+use ez_domain::durations::Durations;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -36,6 +37,15 @@ pub struct Statistics {
     /// Seconds with a publisher.
     #[serde(rename = "Active_seconds")]
     pub active_seconds: u64,
+    /// Publishers that went, whether they said so or were lost.
+    #[serde(rename = "Publisher_disconnects", default)]
+    pub publisher_disconnects: u64,
+    /// How far the publisher's clock has fallen behind since it came; negative when it runs fast.
+    #[serde(rename = "Clock_drift_seconds", default)]
+    pub clock_drift_seconds: f64,
+    /// What transcoder, ffmpeg and packager together use of the processors; 1 is a whole core.
+    #[serde(rename = "Cpu_cores", default)]
+    pub cpu_cores: f64,
     /// Speed of the encoder against real time; below 1 it falls behind.
     #[serde(rename = "Encode_speed")]
     pub encode_speed: f64,
@@ -57,7 +67,30 @@ pub struct Statistics {
     /// Age of the newest published segment: how far viewers are behind at least.
     #[serde(rename = "Newest_segment_age_seconds")]
     pub newest_segment_age_seconds: f64,
+    /// Time from the arrival of the newest segment's last frame until the playlists named that segment.
+    #[serde(rename = "Publish_latency_seconds", default)]
+    pub publish_latency_seconds: f64,
+    /// How long segments took to be stored.
+    #[serde(rename = "Segment_uploads", default)]
+    pub segment_uploads: SegmentUploads,
     /// Whether this run's description of the contribution lies at `Input_info_url`.
     #[serde(rename = "Input_info_stored", default)]
     pub input_info_stored: bool,
+}
+
+/// How long segments took to be stored, tries that failed included.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SegmentUploads {
+    /// All of them together, in milliseconds.
+    #[serde(rename = "Sum_ms")]
+    pub sum_ms: u64,
+    /// How many took up to 50, 100, 250, 500, 1000, 2500, 5000, 10000 ms and longer, each beyond the one before.
+    #[serde(rename = "Counts")]
+    pub counts: Vec<u64>,
+}
+
+impl From<&Durations> for SegmentUploads {
+    fn from(durations: &Durations) -> Self {
+        Self { sum_ms: durations.sum_ms, counts: durations.counts.to_vec() }
+    }
 }

@@ -2,7 +2,6 @@ use std::collections::BTreeSet;
 
 use ez_domain::spec::rules;
 use serde_json::Value;
-use utoipa::PartialSchema;
 
 use super::*;
 use crate::create_job::keys;
@@ -21,6 +20,7 @@ fn the_document_has_the_keys_that_are_read() {
         (schema::<JobRequest>(), &keys::ROOT[..]),
         (schema::<OutputRequest>(), &keys::OUTPUT),
         (schema::<S3Request>(), &keys::S3_OUTPUT),
+        (schema::<DrmRequest>(), &keys::DRM),
         (schema::<VideoRequest>(), &keys::VIDEO),
         (schema::<AudioRequest>(), &keys::AUDIO),
     ] {

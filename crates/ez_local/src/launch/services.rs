@@ -205,6 +205,7 @@ impl Plan<'_> {
             environment: PASSED_ON
                 .iter()
                 .filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?)))
+                .chain(self.options.log.as_ref().map(|filter| ("EZ_LOG".into(), filter.into())))
                 .collect(),
             sign,
             grace: GRACE,

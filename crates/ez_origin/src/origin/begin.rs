@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ez_domain::durations::Durations;
 use ez_manifest::timeline::Timeline;
 use ez_media::layout::{Objects, OutputLayout};
 use ez_objects::ObjectStore;
@@ -137,6 +138,7 @@ impl Origin {
             committed: 0,
             newest_period: 0,
             given_up: 0,
+            segment_uploads: Durations::default(),
             settings,
         };
         for period in found {

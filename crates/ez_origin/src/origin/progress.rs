@@ -1,5 +1,6 @@
 //! What the origin has done, for the run.
 
+use ez_domain::durations::Durations;
 use ez_domain::fault::Failure;
 use ez_domain::units::FrameRate;
 use ez_manifest::timeline::Timeline;
@@ -29,6 +30,8 @@ pub struct Progress {
     pub given_up: u64,
     /// Requests that the store failed.
     pub store_failures: u64,
+    /// How long segments took to be stored.
+    pub segment_uploads: Durations,
     /// Whether this run's description of the contribution is in the store.
     pub input_info_stored: bool,
     /// Why the store takes nothing at the moment.
@@ -54,6 +57,7 @@ impl Origin {
             backlog: u64::try_from(backlog).unwrap_or(u64::MAX),
             given_up: self.given_up,
             store_failures: self.health.failures(),
+            segment_uploads: self.segment_uploads,
             input_info_stored: self.input_info.is_stored(),
             trouble: self.health.trouble().map(|trouble| crate::refusals::trouble(&trouble)),
         };

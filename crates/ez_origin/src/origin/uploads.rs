@@ -50,7 +50,7 @@ impl Origin {
     }
 
     pub(super) fn uploaded(&mut self, uploaded: Result<(Id, Uploaded), JoinError>) -> Result<(), Stopped> {
-        let (task, Uploaded { period: id, what, result }) = match uploaded {
+        let (task, Uploaded { period: id, what, took, result }) = match uploaded {
             Ok(uploaded) => uploaded,
             // Given up while it was on its way; what arrived of it nobody will name.
             Err(error) if error.is_cancelled() => {
@@ -62,6 +62,9 @@ impl Origin {
             Err(error) => return Err(bug(error)),
         };
         self.landed(task);
+        if matches!(what, What::Segment(..)) && result.is_ok() {
+            self.segment_uploads.add(took);
+        }
         let period = self.periods.front_mut().filter(|period| period.id() == Some(id) && period.wants(&what));
         let (Some(period), Some(timeline)) = (period, self.timeline.as_mut()) else {
             // Cut off while it was on its way: its file is gone, and whether it arrived does not matter.

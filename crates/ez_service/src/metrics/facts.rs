@@ -4,7 +4,10 @@ use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::atomic::AtomicU64;
 
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::encoding::{
+    EncodeLabelSet, EncodeLabelValue, EncodeMetric, MetricEncoder, NoLabelSet,
+};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -78,7 +81,52 @@ impl Facts {
         }
     }
 
+    /// Adds a histogram that somebody else counted, one for each set of labels. Nothing is added without samples.
+    pub fn histogram<V, const N: usize>(
+        &mut self,
+        name: &'static str,
+        help: &'static str,
+        samples: impl IntoIterator<Item = (Labels<V, N>, Counted)>,
+    ) where
+        Labels<V, N>: EncodeLabelSet,
+        V: Debug + Send + Sync + 'static,
+    {
+        let samples: Vec<_> = samples.into_iter().collect();
+        if !samples.is_empty() {
+            self.registry.register(name, help, Histograms(samples));
+        }
+    }
+
     pub(super) const fn registry(&self) -> &Registry {
         &self.registry
+    }
+}
+
+/// What a histogram is made of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Counted {
+    /// The sum of all that was measured.
+    pub sum: f64,
+    /// Upper bounds and how many lie above the bound before and up to it; the last bound is infinite.
+    pub buckets: Vec<(f64, u64)>,
+}
+
+#[derive(Debug)]
+struct Histograms<V, const N: usize>(Vec<(Labels<V, N>, Counted)>);
+
+impl<V, const N: usize> EncodeMetric for Histograms<V, N>
+where
+    Labels<V, N>: EncodeLabelSet,
+{
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> Result<(), std::fmt::Error> {
+        for (labels, Counted { sum, buckets }) in &self.0 {
+            let count = buckets.iter().map(|(_, count)| count).sum();
+            encoder.encode_family(labels)?.encode_histogram::<NoLabelSet>(*sum, count, buckets, None)?;
+        }
+        Ok(())
+    }
+
+    fn metric_type(&self) -> MetricType {
+        MetricType::Histogram
     }
 }

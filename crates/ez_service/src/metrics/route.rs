@@ -61,6 +61,7 @@ mod tests {
 
     use super::*;
     use crate::http::standard_layers;
+    use crate::metrics::Counted;
 
     async fn ask(router: &Router, method: &str, path: &str) -> String {
         let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
@@ -132,6 +133,8 @@ mod tests {
                 facts.gauge("speed", "Speed", [(labels(number), 1.5)]);
                 facts.counter("input_bytes", "Bytes", [(labels(number), 7)]);
                 facts.value("here", "Here", 1.0);
+                let counted = Counted { sum: 2.5, buckets: vec![(0.5, 3), (1.0, 0), (f64::INFINITY, 1)] };
+                facts.histogram("wait_seconds", "Waits", [(labels(number), counted)]);
                 facts.gauge("nobody", "Never there", [(labels(0), 0.0)].into_iter().take(0));
                 facts
             })
@@ -142,6 +145,12 @@ mod tests {
             assert_eq!(told.value("ezls_speed", &[("job_id", number)]), Some(1.5));
             assert_eq!(told.value("ezls_input_bytes_total", &[("job_id", number)]), Some(7.0));
             assert_eq!(told.value("ezls_here", &[]), Some(1.0));
+            for (bound, up_to_it) in [("0.5", 3.0), ("1.0", 3.0), ("+Inf", 4.0)] {
+                let bucket = [("job_id", number), ("le", bound)];
+                assert_eq!(told.value("ezls_wait_seconds_bucket", &bucket), Some(up_to_it));
+            }
+            assert_eq!(told.value("ezls_wait_seconds_count", &[("job_id", number)]), Some(4.0));
+            assert_eq!(told.value("ezls_wait_seconds_sum", &[("job_id", number)]), Some(2.5));
             assert_eq!(told.series("ezls_speed").len(), 1, "the series of the former answer is gone");
             assert!(!told.families().any(|(name, _)| name == "ezls_nobody"));
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use ez_domain::id::{Epoch, JobId};
+use ez_domain::id::{Epoch, JobId, RunId};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
@@ -18,7 +18,7 @@ pub struct Subject {
 impl Subject {
     /// From now on every line names this run; a second call changes nothing.
     pub fn is_run(&self, job: JobId, epoch: Epoch) {
-        let run = format!("\"{job}-{epoch}\"");
+        let run = format!("\"{}\"", RunId { job, epoch });
         let fields = [("job", format!("\"{job}\"")), ("epoch", epoch.to_string()), ("run", run)];
         // The first word counts: a process has one run.
         let _ = self.fields.set(fields);

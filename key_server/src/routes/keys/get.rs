@@ -7,11 +7,9 @@ use axum::http::{HeaderName, Uri, header};
 use ez_api::keys::KeyDocument;
 use ez_service::telemetry::chain;
 
+use super::key_id;
 use crate::app::App;
 use crate::refusal::Refusal;
-
-/// Hexadecimal digits of a key id.
-const KEY_ID_LENGTH: usize = 32;
 
 type NeverKept = [(HeaderName, &'static str); 1];
 
@@ -22,12 +20,9 @@ pub(crate) async fn handle(
     parameters: Result<RawPathParams, RawPathParamsRejection>,
 ) -> Result<(NeverKept, Json<KeyDocument>), Refusal> {
     let no_key = || Refusal::NoKey(uri.path().to_owned());
-    let parameters = parameters.map_err(|_| no_key())?;
-    let named = parameters.iter().find(|(name, _)| *name == "id").map(|(_, text)| text);
-    let key_id = named.filter(|text| is_key_id(text));
-    let sealed = app.keys.load(key_id.ok_or_else(no_key)?).await?;
-    app.figures.looked_up(sealed.is_some());
-    let sealed = sealed.ok_or_else(no_key)?;
+    let found = app.keys.load(&key_id(parameters).ok_or_else(no_key)?).await?;
+    app.figures.looked_up(found.is_some());
+    let sealed = found.ok_or_else(no_key)?;
     let key = sealed.open(&app.master_key).map_err(|error| Refusal::Cipher(chain(&error)))?;
     tracing::info!(key_id = %sealed.key_id, content_id = sealed.content_id, "content key read");
     let answer = KeyDocument {
@@ -37,9 +32,4 @@ pub(crate) async fn handle(
         time_created: Some(sealed.created_at),
     };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)))
-}
-
-fn is_key_id(text: &str) -> bool {
-    text.len() == KEY_ID_LENGTH
-        && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }

@@ -31,15 +31,17 @@ fn fault(environment: &[(&str, &str)]) -> String {
 
 #[test]
 fn every_binding_reaches_its_key() {
-    let environment: Vec<_> = BINDINGS
-        .iter()
-        .map(|(name, _)| (*name, if name.ends_with("PORT") { "4711" } else { "some-text" }))
-        .collect();
+    let sample = |name: &str| match name.rsplit_once('_') {
+        Some((_, "PORT")) => "4711",
+        Some((_, "TLS")) => "true",
+        _ => "some-text",
+    };
+    let environment: Vec<_> = BINDINGS.iter().map(|(name, _)| (*name, sample(name))).collect();
     let value = serde_json::to_value(config(&environment)).unwrap();
     for (name, key) in BINDINGS {
-        let expected = if name.ends_with("PORT") { "4711" } else { "some-text" };
-        let pointer = format!("/{}", key.replace('.', "/"));
-        assert_eq!(value.pointer(&pointer).and_then(|value| value.as_str()), Some(expected), "{name} {key}");
+        let found = value.pointer(&format!("/{}", key.replace('.', "/"))).map(ToString::to_string);
+        let found = found.as_deref().map(|text| text.trim_matches('"'));
+        assert_eq!(found, Some(sample(name)), "{name} {key}");
     }
 }
 

@@ -1,7 +1,7 @@
 use std::process::Stdio;
 
 use ez_api::internal::{StoreAccess, ToolPaths};
-use ez_domain::id::{Epoch, JobId};
+use ez_domain::id::{Epoch, JobId, RunId};
 use ez_domain::lifecycle::RunOutcome;
 use ez_service::child;
 use uuid::Uuid;
@@ -26,7 +26,7 @@ fn launcher(folder: &std::path::Path) -> Arc<Launcher> {
 #[tokio::test]
 async fn the_last_words_of_a_dead_process_count() {
     let folder = tempfile::tempdir().unwrap();
-    let id = super::super::RunId { job: JobId::from_uuid(Uuid::new_v4()), epoch: Epoch::new(1) };
+    let id = RunId { job: JobId::from_uuid(Uuid::new_v4()), epoch: Epoch::new(1) };
     let mut process = child::spawn(child::Spec {
         program: "/bin/sh".into(),
         arguments: vec!["-c".into(), "read line; exit 1".into()],

@@ -8,7 +8,6 @@ use ez_domain::job::PhaseName;
 use ez_store::Selection;
 use ez_store::cursor::{Cursor, NoCursor};
 
-use crate::live_job::state;
 use crate::refusal::Refusal;
 
 /// Jobs on a page when the client does not say.
@@ -39,7 +38,7 @@ impl Wanted {
 
     /// Those that are on a worker, as the original's `/jobs/active` has it.
     pub(super) fn active(mut self) -> Self {
-        self.narrow(|phase| matches!(state(phase), State::Running | State::Streaming));
+        self.narrow(|phase| matches!(State::from(phase), State::Running | State::Streaming));
         self
     }
 
@@ -48,7 +47,7 @@ impl Wanted {
         if let Some(text) = text {
             let known: State = serde_json::from_value(text.as_str().into())
                 .map_err(|_| refused(format!("state={text:?} is none of {}", names(&State::ALL))))?;
-            self.narrow(|phase| state(phase) == known);
+            self.narrow(|phase| State::from(phase) == known);
             self.filters.push(("state", text));
         }
         Ok(self)

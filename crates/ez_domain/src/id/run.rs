@@ -1,17 +1,17 @@
-//! The name of a run, also of its folder and log.
+//! The name of a run: in logs, and of its folder and log file on the worker.
 
 use std::fmt;
 use std::str::FromStr;
 
-use ez_domain::id::{Epoch, JobId};
+use super::{Epoch, JobId};
 
 /// One run of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct RunId {
+pub struct RunId {
     /// Which job.
-    pub(crate) job: JobId,
+    pub job: JobId,
     /// Which of its runs.
-    pub(crate) epoch: Epoch,
+    pub epoch: Epoch,
 }
 
 impl fmt::Display for RunId {
@@ -20,14 +20,20 @@ impl fmt::Display for RunId {
     }
 }
 
-impl FromStr for RunId {
-    type Err = ();
+/// A text that is not a job's id, a hyphen and an epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a run is named by its job's id, a hyphen and its epoch")]
+pub struct NoRunId;
 
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let (job, epoch) = text.rsplit_once('-').ok_or(())?;
-        let id =
-            Self { job: job.parse().map_err(|_| ())?, epoch: Epoch::new(epoch.parse().map_err(|_| ())?) };
-        if id.to_string() == text { Ok(id) } else { Err(()) }
+impl FromStr for RunId {
+    type Err = NoRunId;
+
+    /// Reads only what is written: one run has one name.
+    fn from_str(text: &str) -> Result<Self, NoRunId> {
+        let (job, epoch) = text.rsplit_once('-').ok_or(NoRunId)?;
+        let (job, epoch) = (job.parse().map_err(|_| NoRunId)?, epoch.parse().map_err(|_| NoRunId)?);
+        let id = Self { job, epoch: Epoch::new(epoch) };
+        if id.to_string() == text { Ok(id) } else { Err(NoRunId) }
     }
 }
 
