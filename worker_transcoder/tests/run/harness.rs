@@ -254,15 +254,20 @@ impl Running {
         Self::restart_process(seat).await
     }
 
-    /// As [`Self::start`], with a packager that `make` puts into the run's folder.
-    pub(crate) async fn start_with_packager(
+    /// As [`Self::start`], with a shell script in the place of a tool, whose path `script` is told.
+    pub(crate) async fn start_with_script(
         bucket: &Bucket,
         job: JobId,
         spec: JobSpec,
-        make: impl FnOnce(&std::path::Path, &std::path::Path) -> Result<PathBuf>,
+        tool: fn(&mut ToolPaths) -> &mut PathBuf,
+        script: impl FnOnce(&std::path::Path) -> String,
     ) -> Result<Self> {
         let mut seat = Seat::new(bucket, job, 1, spec)?;
-        seat.description.tools.packager = make(&seat.description.tools.packager, seat.folder())?;
+        let path = seat.folder().join("tool");
+        let tool = tool(&mut seat.description.tools);
+        std::fs::write(&path, script(tool))?;
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+        *tool = path;
         Self::restart_process(seat).await
     }
 

@@ -117,18 +117,16 @@ fn init_length(media: &[u8]) -> Result<usize> {
 async fn media_that_should_be_encrypted_and_is_not_is_never_published() -> Result<()> {
     undisturbed(async || {
         let bucket = Bucket::start().await;
-        let mut run = Running::start_with_packager(&bucket, job(42), protected(), |packager, folder| {
-            let script = folder.join("packager");
-            let text = format!(
+        let in_clear = |packager: &std::path::Path| {
+            format!(
                 "#!/bin/bash\nfor argument; do case $argument in --enable_raw*|--protection*|--clear_lead*|--flagfile*) ;; \
                  *) kept+=(\"$argument\");; esac; done\nexec {} \"${{kept[@]}}\"\n",
                 packager.display()
-            );
-            std::fs::write(&script, text)?;
-            std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
-            Ok(script)
-        })
-        .await?;
+            )
+        };
+        let mut run =
+            Running::start_with_script(&bucket, job(42), protected(), |tools| &mut tools.packager, in_clear)
+                .await?;
         let flv = contribution(12, 0).flv().await?;
         let _publisher = Publisher::start(&flv, &run.ingest_url, Repeat::Once)?;
         let (state, _) =

@@ -8,20 +8,21 @@ use ez_domain::fault::Fault;
 use ez_domain::lifecycle::RunState;
 use ez_testkit::machine::undisturbed;
 use ez_testkit::media::Media;
-use ez_testkit::media::counter::read_frames;
+use ez_testkit::media::counter::{FrameReading, read_frames};
 use ez_testkit::media::hls::HlsClient;
 use ez_testkit::media::probe::probe;
 use ez_testkit::media::publisher::{Publisher, Repeat};
-use ez_testkit::media::source::{Contribution, Sound, VideoCodec};
+use ez_testkit::media::source::{Contribution, FrameRate, Sound, VideoCodec};
 use ez_testkit::media::sync::{beeps, flashes, offsets};
 use ez_testkit::tools::Tool;
 
 use super::harness::{Bucket, Running, Viewer, contribution, decode_periods, job, segments, spec};
 
-/// Seconds by which each beep comes after its flash.
-async fn sound_after_picture(picture: &Media, sound: &Media) -> Result<Vec<f64>> {
-    let flashes = flashes(&read_frames(picture).await?.frames);
-    Ok(offsets(&beeps(sound).await?, &flashes))
+/// Seconds by which the beeps of a publisher come after their flashes.
+async fn sound_after_picture(published: &std::path::Path) -> Result<f64> {
+    let media = Media::file(published);
+    let offsets = offsets(&beeps(&media).await?, &flashes(&read_frames(&media).await?.frames));
+    offsets.first().copied().context("the publisher neither flashes nor beeps")
 }
 
 /// Picture and sound of each period.
@@ -55,9 +56,22 @@ async fn a_returning_publisher_goes_on_in_the_same_period_and_loses_no_frame() -
         viewer.until(&run, "two more segments", |text| segments(text) >= at_the_gap + 2).await?;
 
         let second = contribution(6, 1000).flv().await?;
-        let mut publisher = Publisher::start(&second, &run.ingest_url, Repeat::Once)?;
-        run.until("it streams again", 10, |state, _| matches!(state, RunState::Streaming { .. })).await?;
-        publisher.wait(Duration::from_secs(20)).await?;
+        // Another size, rate, sound and order of pictures.
+        let other = Contribution {
+            width: 480,
+            height: 360,
+            frame_rate: FrameRate::whole(25),
+            sound: Sound::Beep { sample_rate: 44_100, channels: 1 },
+            b_frames: 2,
+            ..contribution(6, 2000)
+        };
+        let third = other.flv().await?;
+        for flv in [&second, &third] {
+            let mut publisher = Publisher::start(flv, &run.ingest_url, Repeat::Once)?;
+            run.until("it streams again", 10, |state, _| matches!(state, RunState::Streaming { .. })).await?;
+            publisher.wait(Duration::from_secs(20)).await?;
+            run.until("the gap", 10, |state, _| matches!(state, RunState::Interrupted { .. })).await?;
+        }
         let before_stop = viewer.look(&run).await?;
         assert!(!before_stop.contains("#EXT-X-ENDLIST"), "a publisher that leaves does not end the channel");
         run.stop().await?;
@@ -65,18 +79,54 @@ async fn a_returning_publisher_goes_on_in_the_same_period_and_loses_no_frame() -
         assert!(!ended.contains("#EXT-X-DISCONTINUITY\n"), "{ended}");
 
         let periods = decode_periods(&run, "low").await?;
-        assert_eq!(periods.len(), 1);
-        let read = &periods[0];
-        assert_eq!((read.first, read.last), (Some(0), Some(1179)), "{read:?}");
-        // The numbers between the two publishers are the only ones missing.
-        assert_eq!((read.dropped, read.out_of_order), (1000 - 120, 0), "{read:?}");
+        let [read] = periods.as_slice() else { bail!("not one period: {periods:?}") };
+        assert_eq!((read.first, read.last), (Some(0), Some(2149)), "{read:?}");
+        // The numbers between the publishers are the only ones missing.
+        assert_eq!((read.dropped, read.out_of_order), (1000 - 120 + 2000 - 1180, 0), "{read:?}");
 
-        let sent = sound_after_picture(&Media::file(&second), &Media::file(&second)).await?;
-        let sent = sent.first().copied().context("the publisher neither flashes nor beeps")?;
         let [(picture, sound)] = &both(&run).await?[..] else { bail!("not one period") };
-        let got = sound_after_picture(picture, sound).await?;
-        ensure!(got.len() >= 9, "{got:?}: ten seconds with a flash and a beep each were published");
-        ensure!(got.iter().all(|offset| (offset - sent).abs() <= 0.020), "sent {sent}, got {got:?}");
+        let (frames, beeps) = (read_frames(picture).await?.frames, beeps(sound).await?);
+        let is_of_other = |frame: &FrameReading| frame.counter.is_some_and(|counter| counter >= 2000);
+        let (same, other) = frames.split_at(frames.iter().position(is_of_other).context("the third")?);
+        for (flv, frames, seconds) in [(&second, same, 10), (&third, other, 6)] {
+            let sent = sound_after_picture(flv).await?;
+            let got = offsets(&beeps, &flashes(frames));
+            ensure!(got.len() + 1 >= seconds, "{got:?}: a flash and a beep in each of {seconds} seconds");
+            ensure!(got.iter().all(|offset| (offset - sent).abs() <= 0.020), "sent {sent}, got {got:?}");
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Where the first key frame may not be repeated, nothing fills the gap until there is a still.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_still_that_fails_is_made_again() -> Result<()> {
+    undisturbed(async || {
+        let bucket = Bucket::start().await;
+        let fails_once = |ffmpeg: &std::path::Path| {
+            format!(
+                "#!/bin/sh\ntried=\"$0.tried\"\ncase \" $* \" in *' -frames:v '*) \
+                 [ -e \"$tried\" ] || {{ : >\"$tried\"; exit 1; }} ;; esac\nexec {} \"$@\"\n",
+                ffmpeg.display()
+            )
+        };
+        let mut run =
+            Running::start_with_script(&bucket, job(16), spec(), |tools| &mut tools.ffmpeg, fails_once)
+                .await?;
+        let mut viewer = Viewer::new(&spec());
+        let open = Contribution { video: VideoCodec::H265, b_frames: 2, ..contribution(4, 0) };
+        let mut publisher = Publisher::start(&open.flv().await?, &run.ingest_url, Repeat::Once)?;
+        publisher.wait(Duration::from_secs(20)).await?;
+        run.until("the gap is noticed", 10, |state, _| matches!(state, RunState::Interrupted { .. })).await?;
+        let at_the_gap = segments(&viewer.look(&run).await?);
+        viewer.until(&run, "two more segments", |text| segments(text) >= at_the_gap + 2).await?;
+        ensure!(run.folder().join("tool.tried").exists(), "no still was asked for");
+        run.stop().await?;
+        let periods = decode_periods(&run, "low").await?;
+        let [read] = periods.as_slice() else { bail!("not one period: {periods:?}") };
+        // The second try is content with the last key frame.
+        assert_eq!((read.first, read.last, read.dropped), (Some(0), Some(90), 0), "{read:?}");
         Ok(())
     })
     .await

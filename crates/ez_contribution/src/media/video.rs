@@ -80,6 +80,20 @@ impl Packet {
         body.slice(self.payload_at.min(body.len())..)
     }
 
+    /// A picture with another composition time; `None` where its head holds none, or not this one.
+    pub(crate) fn with_composition(&self, body: &[u8], composition_ms: i32) -> Option<Bytes> {
+        let is_enhanced = body.first()? & 0x80 != 0;
+        let behind_it = if is_enhanced { 8 } else { 5 };
+        let is_picture = matches!(self.role, Role::KeyFrame | Role::Frame);
+        if !is_picture || self.payload_at != behind_it || !(-(1 << 23)..1 << 23).contains(&composition_ms) {
+            return None;
+        }
+        let [_, time @ ..] = composition_ms.to_be_bytes();
+        let mut changed = body.to_vec();
+        changed.get_mut(behind_it - 3..behind_it)?.copy_from_slice(&time);
+        Some(Bytes::from(changed))
+    }
+
     fn classic(first: u8, body: &[u8]) -> Option<Self> {
         let (frame_type, id) = (first >> 4, first & 0x0F);
         if id != 7 {
@@ -164,6 +178,22 @@ mod tests {
             let found = Packet::parse(body).map(|packet| (packet.codec, packet.role, packet.composition_ms));
             assert_eq!(found, expected, "{name}");
         }
+    }
+
+    #[test]
+    fn the_composition_time_is_changed_where_there_is_one() {
+        let cases: [(&str, &[u8], Option<&[u8]>); 4] = [
+            ("avc", &[0x17, 1, 0, 0, 66, 9], Some(&[0x17, 1, 0xFF, 0xFF, 0xFE, 9])),
+            ("hevc", b"\x91hvc1\x00\x00\x21x", Some(b"\x91hvc1\xFF\xFF\xFEx")),
+            ("hevc without time", b"\x93hvc1x", None),
+            ("a header", &[0x17, 0, 0, 0, 0, 1], None),
+        ];
+        for (name, body, expected) in cases {
+            let changed = Packet::parse(body).unwrap().with_composition(body, -2);
+            assert_eq!(changed.as_deref(), expected, "{name}");
+        }
+        let key = [0x17, 1, 0, 0, 0, 9];
+        assert_eq!(Packet::parse(&key).unwrap().with_composition(&key, 1 << 23), None);
     }
 
     #[test]

@@ -8,9 +8,10 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::settings::{MAX_SLOTS, MAX_STALL_SECONDS, STALLED_FRAMES};
-use super::time::{MS, Nanos, nanos};
+use super::time::{MS, Nanos, nanos, to_ms};
 use super::tracks::{CachedKey, STEREO, Slots, audio_frames, stereo_header};
 use super::{Contribution, Event, Phase};
+use crate::media::video::Packet;
 use crate::media::{hevc, silence};
 
 impl Contribution {
@@ -118,7 +119,28 @@ impl Contribution {
         let is_long = self.video.last.is_some_and(|(_, last)| pts - last > self.stall());
         if self.settings.fill_gaps && (self.video.filling.is_some() || is_long) {
             self.picture_slots(|slot_dts, slot_pts, _| slot_dts < dts && slot_pts + frame / 2 < pts);
+            self.crowd_slots(dts, |slot_pts| slot_pts + frame / 2 < pts);
         }
+    }
+
+    /// Shows the filler while a picture that is decoded at `dts` waits to be shown, for encoders reorder: the
+    /// fillers are decoded in a row before it. ffmpeg would fill that hole with the new picture, before its sound.
+    fn crowd_slots(&mut self, dts: Nanos, is_due: impl Fn(Nanos) -> bool) {
+        let Some((_, body, composition)) = self.filler_picture() else { return };
+        let (Some(mut slots), Some(packet)) = (self.video.filling, Packet::parse(&body)) else { return };
+        while let Some((last_dts, _)) = self.video.last {
+            let slot_pts = slots.origin + self.settings.frame_duration.times(slots.next) + composition;
+            let slot_dts = last_dts + MS;
+            let delay_ms = i32::try_from(to_ms(slot_pts - slot_dts)).unwrap_or(i32::MAX);
+            if slot_dts >= dts || !is_due(slot_pts) {
+                break;
+            }
+            let Some(body) = packet.with_composition(&body, delay_ms) else { break };
+            self.write_picture(body, slot_dts, slot_pts - slot_dts, true, true);
+            self.meter.fillers += 1;
+            slots.next += 1;
+        }
+        self.video.filling = Some(slots);
     }
 
     fn picture_slots(&mut self, is_due: impl Fn(Nanos, Nanos, Nanos) -> bool) {

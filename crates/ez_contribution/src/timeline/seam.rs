@@ -25,11 +25,14 @@ pub(crate) struct Seam {
 impl Seam {
     /// The key frame's presentation time: never before anything written, on the output's frame grid,
     /// because constant-frame-rate encoding would move it there and audio would not follow.
+    ///
+    /// Where it is shown later than it is decoded, fillers that are shown meanwhile are decoded before it.
     pub(crate) fn pts(&self, frame: FrameDuration) -> Nanos {
+        let meanwhile = if self.composition > 0 { MS * (self.composition / frame.times(1) + 1) } else { 0 };
         let earliest = self
             .live_pts
             .max(self.last_pts.saturating_add(frame.times(1)))
-            .max(self.last_dts.saturating_add(MS).saturating_add(self.composition))
+            .max(self.last_dts.saturating_add(MS + meanwhile).saturating_add(self.composition))
             .max(self.audio_end.map_or(Nanos::MIN, |end| end - self.audio_frame / 2));
         match self.grid {
             Some(origin) => frame.grid_at_or_after(origin, earliest),
@@ -57,7 +60,7 @@ mod tests {
         let cases = [
             ("arrival", base, 10_000),
             ("last picture", Seam { last_pts: 9990 * MS, ..base }, 10_030),
-            ("last decoding time", Seam { last_dts: 9999 * MS, ..base }, 10_080),
+            ("last decoding time", Seam { last_dts: 9999 * MS, ..base }, 10_083),
             ("audio", Seam { audio_end: Some(10_050 * MS), ..base }, 10_040),
             ("grid, already on it", Seam { grid: Some(0), ..base }, 10_000),
             ("grid, rounded up", Seam { grid: Some(39 * MS), ..base }, 10_039),

@@ -616,6 +616,28 @@ fn filler_of_a_reordering_encoder_never_goes_back() {
     assert_eq!(shown[..3], [0, 220, 253]);
 }
 
+/// Its first picture is decoded long before it is shown, and what is missing between would be filled with it.
+#[test]
+fn filler_is_shown_until_the_first_picture_of_a_reordering_encoder() {
+    let mut rig = Rig::new(settings(30));
+    rig.start(0);
+    rig.feed(&Encoder::C, 0, 0, 3000);
+    rig.end(3000);
+    rig.until(ms(5000));
+    rig.start(5000);
+    let reordering = Encoder { composition: 160, rate: 25, ..Encoder::A };
+    rig.feed(&reordering, 5007, 0, 2000);
+    rig.check();
+    let frames = rig.frames(true);
+    let first = frames.iter().position(|one| one.id() == reordering.id).unwrap();
+    let (fillers, live) = frames.split_at(first);
+    assert!(fillers.iter().rev().take(3).all(|one| one.pts() > one.dts()), "{:?}", &fillers[first - 3..]);
+    let hole = live[0].pts() - fillers.last().unwrap().pts();
+    assert!((17..=51).contains(&hole), "{hole} ms between the last filler and the first picture");
+    assert!(largest_hole(&frames, 0) <= 60, "{}", largest_hole(&frames, 0));
+    assert_eq!(live.len(), 50, "no picture lost");
+}
+
 #[test]
 fn both_headers_are_sent_again_on_return() {
     let mut rig = Rig::new(settings(30));
