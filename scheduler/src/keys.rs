@@ -92,13 +92,20 @@ async fn fetch_some(
 async fn fetch(running: &Running, job: &Job) -> Result<(), KeyError> {
     let Granted { key, created_at } = running.app.keys.key(job.id).await?;
     let sealed = running.app.master_key.seal(&key.key.expose().to_hex(), &context(job.id))?;
-    let key = SealedContentKey { id: key.id, sealed, created_at };
-    let event = Event::KeyGranted { key };
-    if let Applied::Moved { job, effects } =
-        apply(&*running.app.store, job.id, &event, CommitGuard::Version).await?
-    {
-        tracing::info!(job = %job.id, "the job has its content key");
-        running.hints.follow(&job, &effects, None);
+    let key_id = key.id;
+    let event = Event::KeyGranted { key: SealedContentKey { id: key_id, sealed, created_at } };
+    match apply(&*running.app.store, job.id, &event, CommitGuard::Version).await? {
+        Applied::Moved { job, effects } => {
+            tracing::info!(job = %job.id, "the job has its content key");
+            running.hints.follow(&job, &effects, None);
+        }
+        // The job and its key were removed while the key was asked for, which made another one.
+        Applied::NotFound => running.app.keys.forget(key_id).await?,
+        Applied::Unchanged(_)
+        | Applied::Stale
+        | Applied::Refused(_)
+        | Applied::Removed
+        | Applied::GuardFailed => {}
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use ez_store::{Applied, CommitGuard, apply};
 
 use super::{ChoreError, Progress};
 use crate::app::Running;
-use crate::key_source::NoKey;
+use crate::key_source::{KeySource, NoKey};
 
 /// Pages of a listing that are deleted before other jobs have their turn.
 const PAGES: usize = 10;
@@ -30,15 +30,26 @@ pub(super) async fn remove(running: &Running, job: &Job, keep_media: bool) -> Re
 
 /// Media that stays needs its key; without media nobody does.
 async fn forget_key(running: &Running, job: &Job) -> Result<(), ChoreError> {
-    let Some(key) = &job.content_key else { return Ok(()) };
-    match running.app.keys.forget(key.id).await {
+    match forget_key_of(&*running.app.keys, job).await {
         // It came from a key server that this scheduler is not told of any more.
         Err(NoKey::NotConfigured) => {
-            tracing::warn!(job = %job.id, key_id = %key.id, "the key of a deleted job stays: no key server is configured");
+            if let Some(key) = &job.content_key {
+                tracing::warn!(job = %job.id, key_id = %key.id, "the key of a deleted job stays: no key server is configured");
+            }
             Ok(())
         }
         forgotten => Ok(forgotten?),
     }
+}
+
+async fn forget_key_of(keys: &dyn KeySource, job: &Job) -> Result<(), NoKey> {
+    let key = match &job.content_key {
+        Some(key) => key.id,
+        // One may have been made that did not reach the record: to ask is how its name is found.
+        None if job.spec.protection.is_some() => keys.key(job.id).await?.key.id,
+        None => return Ok(()),
+    };
+    keys.forget(key).await
 }
 
 async fn remove_media(running: &Running, job: &Job) -> Result<Progress, ChoreError> {

@@ -200,6 +200,24 @@ async fn the_key_of_a_deleted_job_is_removed_with_its_media() {
     assert_eq!(keys(&cluster).await, 1, "that of the media which stays");
 }
 
+/// Whoever asked for it may have died before the job's record named it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_did_not_reach_its_job_goes_with_it_too() {
+    let cluster = Cluster::start().await;
+    let port = free_port().unwrap();
+    let _server = key_server(&cluster, port, KEY_TOKEN).await;
+    let app = app(&cluster, port);
+    let job = cluster.create_of(protected(), 100).await;
+    app.keys.key(job).await.unwrap();
+    assert_eq!(keys(&cluster).await, 1);
+    cluster.wish(job, Event::StopRequested).await;
+    cluster.wish(job, Event::DeleteRequested { keep_media: false }).await;
+    let _scheduler = cluster.serve(app).await;
+    cluster.announce(job).await;
+    until_gone(&cluster, job).await;
+    assert_eq!(keys(&cluster).await, 0);
+}
+
 /// Content keys in the key server's store.
 async fn keys(cluster: &Cluster) -> usize {
     let mut connection = cluster.redis.connection().await.unwrap();
