@@ -1,6 +1,5 @@
-//! What the documents tell the reader to do can be done: commands, links, rights, configuration keys.
+//! What the documents tell the reader to do can be done: commands, links, configuration keys.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
@@ -10,20 +9,6 @@ use ez_e2e::documents::commands::{Known, faults};
 use ez_e2e::documents::{Document, all, read};
 use ez_testkit::tools::workspace_root;
 use serde_json::{Value, json};
-
-/// Requests to S3 and SQS, and the right that each takes.
-const RIGHTS: [(&str, &str); 10] = [
-    ("put_object", "s3:PutObject"),
-    ("get_object", "s3:GetObject"),
-    ("head_object", "s3:GetObject"),
-    ("delete_objects", "s3:DeleteObject"),
-    ("list_objects_v2", "s3:ListBucket"),
-    ("get_queue_url", "sqs:GetQueueUrl"),
-    ("send_message", "sqs:SendMessage"),
-    ("receive_message", "sqs:ReceiveMessage"),
-    ("delete_message", "sqs:DeleteMessage"),
-    ("get_queue_attributes", "sqs:GetQueueAttributes"),
-];
 
 fn gather(folder: &Path, all: &mut String) -> Result<()> {
     for entry in std::fs::read_dir(folder).with_context(|| folder.display().to_string())? {
@@ -145,65 +130,6 @@ fn links_lead_somewhere() -> Result<()> {
     let text = "[a](no.md) [b](README.md#no-such-heading) [c](#nowhere)".to_owned();
     documents.push(Document { path: "x.md".to_owned(), text });
     ensure!(dead_links(&documents).len() == 3, "dead links were not seen");
-    Ok(())
-}
-
-/// The requests that a source makes, as the rights that they take.
-fn rights(file: &str) -> Result<BTreeSet<String>> {
-    let text = std::fs::read_to_string(workspace_root().join(file))?;
-    let text = text.split("#[cfg(test)]").next().unwrap_or_default();
-    let calls = text.split('.').filter_map(|piece| piece.split_once("()")).map(|(name, _)| name);
-    let verbs =
-        ["put_", "get_", "head_", "list_", "delete_", "copy_", "create_", "send_", "receive_", "change_"];
-    let requests = calls.filter(|name| {
-        verbs.iter().any(|verb| name.starts_with(verb))
-            && ["object", "queue", "message", "upload"].iter().any(|noun| name.contains(noun))
-    });
-    requests
-        .map(|request| {
-            let right =
-                RIGHTS.iter().find(|(name, _)| *name == request).map(|(_, right)| (*right).to_owned());
-            right.with_context(|| format!("{file} makes the request {request}: say which right it takes"))
-        })
-        .collect()
-}
-
-/// The actions that a policy allows, on resources that the page names.
-fn allowed(document: &Document, name: &str) -> Result<BTreeSet<String>> {
-    let info = format!("json policy {name}");
-    let blocks = document.blocks();
-    let block = blocks.iter().find(|block| block.is(&info)).with_context(|| format!("no block {info}"))?;
-    let policy: Value = serde_json::from_str(&block.text)?;
-    ensure!(policy["Version"] == "2012-10-17", "{name}: {policy}");
-    let mut actions = BTreeSet::new();
-    for statement in policy["Statement"].as_array().context("Statement")? {
-        let resource = statement["Resource"].as_str().context("Resource")?;
-        ensure!(statement["Effect"] == "Allow", "{name}: {statement}");
-        ensure!(
-            resource.contains("my-live-bucket") || resource.contains("ezlive_job_queue"),
-            "{name}: {resource}"
-        );
-        for action in statement["Action"].as_array().context("Action")? {
-            let action = action.as_str().context("an action")?;
-            let is_of_objects = action.starts_with("s3:") && action != "s3:ListBucket";
-            ensure!(!is_of_objects || resource.ends_with("/output_*"), "{name}: {action} on {resource}");
-            actions.insert(action.to_owned());
-        }
-    }
-    Ok(actions)
-}
-
-/// Each program may do what it does, and nothing else.
-#[test]
-fn rights_are_those_that_are_used() -> Result<()> {
-    let page = read(&workspace_root(), "docs/deploy-aws.md")?;
-    let (s3, sqs) = (rights("crates/ez_objects/src/s3.rs")?, rights("crates/ez_queue/src/sqs.rs")?);
-    ensure!(s3.len() == 4 && sqs.len() == 5, "the requests were not found: {s3:?} {sqs:?}");
-    assert_eq!(allowed(&page, "worker_app")?, s3);
-    assert_eq!(allowed(&page, "scheduler")?, s3.union(&sqs).cloned().collect());
-    let sending = ["sqs:GetQueueUrl", "sqs:SendMessage"].map(str::to_owned);
-    assert_eq!(allowed(&page, "api_server")?, BTreeSet::from(sending));
-    assert_eq!(allowed(&page, "cloudfront")?, BTreeSet::from(["s3:GetObject".to_owned()]));
     Ok(())
 }
 
