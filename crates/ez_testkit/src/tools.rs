@@ -2,10 +2,12 @@
 //!
 //! It installs nothing: `script/test` does. A missing program is an error, never a skipped test.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -145,13 +147,24 @@ pub(crate) fn tail(log: &str) -> String {
     lines[lines.len().saturating_sub(20)..].join("\n")
 }
 
-/// A loopback TCP port that was free a moment ago.
+/// A loopback TCP port that was free a moment ago, and that this process was not given before: services of many
+/// tests at once would meet on one now and then.
 ///
 /// Another process may take it before it is used: whoever starts a server on it must be ready
 /// to try again with another one.
 pub fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("bind a free loopback port")?;
-    Ok(listener.local_addr().context("read the port that was bound")?.port())
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    // Held until a new one is found, else the kernel could name the same one again.
+    let mut held = Vec::new();
+    loop {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("bind a free loopback port")?;
+        let port = listener.local_addr().context("read the port that was bound")?.port();
+        if given.insert(port) {
+            return Ok(port);
+        }
+        held.push(listener);
+    }
 }
 
 /// Whether something listens on a TCP port, seen without connecting to it.

@@ -97,7 +97,15 @@ impl Api {
     /// # Errors
     /// When it is refused, or there is no answer.
     pub async fn create(&self, first: usize) -> Result<JobId> {
-        match self.ask(first, &Method::POST, "/jobs", Some(&small_job())).await {
+        self.create_from(first, &small_job()).await
+    }
+
+    /// Makes a job from a document.
+    ///
+    /// # Errors
+    /// When it is refused, or there is no answer.
+    pub async fn create_from(&self, first: usize, job: &Value) -> Result<JobId> {
+        match self.ask(first, &Method::POST, "/jobs", Some(job)).await {
             Answer::Said(StatusCode::CREATED, job) => id_of(&job),
             other => bail!("create: {other:?}"),
         }

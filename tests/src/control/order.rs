@@ -1,7 +1,7 @@
-//! Redis, an API server, a scheduler and a worker, started one after the other in any order.
+//! Redis, an API server, a scheduler, a worker and a key server, started one after the other in any order.
 //!
 //! A service whose dependencies are not there yet answers, says that it is not ready, and becomes ready
-//! once they come. When all are, a job reaches a bound listener.
+//! once they come. When all are, a protected job reaches a bound listener.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -10,14 +10,14 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use ez_local::launch::{Ports, RTMP_PORTS_PER_WORKER};
 use ez_testkit::redis::{Durability, RedisServer};
-use ez_testkit::tools::Tool;
+use ez_testkit::tools::{Tool, free_port};
 use ez_testkit::wait::eventually;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use reqwest::{Client, Method, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::api::{Answer, Api};
+use super::api::{Answer, Api, small_job};
 use super::plane::Storage;
 use super::service::Service;
 use crate::processes::{residents, send};
@@ -36,17 +36,19 @@ pub enum Part {
     Scheduler,
     /// `worker_app`.
     Worker,
+    /// `key_server`.
+    KeyServer,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Redis, Self::Api, Self::Scheduler, Self::Worker];
+    pub const ALL: [Self; 5] = [Self::Redis, Self::Api, Self::Scheduler, Self::Worker, Self::KeyServer];
 
-    /// What it asks for its work.
+    /// What it asks for its work. Without a key server only protected jobs wait, so the scheduler needs none.
     const fn needs(self) -> &'static [Self] {
         match self {
             Self::Redis => &[],
-            Self::Api | Self::Scheduler => &[Self::Redis],
+            Self::Api | Self::Scheduler | Self::KeyServer => &[Self::Redis],
             Self::Worker => &[Self::Scheduler],
         }
     }
@@ -79,6 +81,7 @@ struct Parts {
     api: Service,
     scheduler: Service,
     worker: Service,
+    key_server: Service,
     folder: PathBuf,
 }
 
@@ -88,12 +91,18 @@ impl Parts {
         let mut redis = RedisServer::start_with(Durability::AppendOnly).await?;
         redis.kill()?;
         let url = redis.url();
-        let scheduler = storage.scheduler("scheduler", &url)?.within(folder);
+        let key_server = storage.key_server(&url)?.within(folder);
+        let scheduler = storage
+            .scheduler("scheduler", &url)?
+            .with("EZ_KEY_SERVER_URL", format!("{}/keys/", key_server.url()))
+            .with("EZ_KEY_TOKEN_FILE", storage.secret_file("key_token"))
+            .within(folder);
         let ports = Ports::free(1)?;
         let data = folder.join("w");
-        let mut worker = Service::new("worker_app", "worker_app", folder, ports.worker_base)?
+        let port = free_port()?;
+        let mut worker = Service::new("worker_app", "worker_app", folder, port)?
             .with("EZ_SCHEDULER_URL", scheduler.url())
-            .with("EZ_WORKER_PORT", ports.worker_base.to_string())
+            .with("EZ_WORKER_PORT", port.to_string())
             .with("EZ_CPU_CAPACITY", "4000")
             .with("EZ_DATA_FOLDER", data)
             .with("EZ_RTMP_PORT_BASE", ports.rtmp_base.to_string())
@@ -107,7 +116,7 @@ impl Parts {
             worker = worker.with(variable, value);
         }
         let api = storage.api("api_server", &url)?.within(folder);
-        Ok(Self { redis, api, scheduler, worker, folder: folder.to_owned() })
+        Ok(Self { redis, api, scheduler, worker, key_server, folder: folder.to_owned() })
     }
 
     async fn start(&mut self, part: Part) -> Result<()> {
@@ -126,6 +135,7 @@ impl Parts {
             Part::Api => Some(&mut self.api),
             Part::Scheduler => Some(&mut self.scheduler),
             Part::Worker => Some(&mut self.worker),
+            Part::KeyServer => Some(&mut self.key_server),
         }
     }
 }
@@ -164,7 +174,9 @@ pub async fn works(order: &[Part], storage: &Storage) -> Result<()> {
 
 async fn a_job_gets_a_listener(api: &str) -> Result<()> {
     let client = Api::new(vec![api.to_owned()])?;
-    let id = client.create(0).await?;
+    let mut protected = small_job();
+    protected["Output"]["Drm"] = json!({"Protection_system": "FairPlay", "Protection_scheme": "cbcs"});
+    let id = client.create_from(0, &protected).await?;
     let http = Client::builder().no_proxy().timeout(SOON).build()?;
     let look = |wanted: fn(&Value) -> bool| {
         let request = http.get(format!("{api}/jobs/{id}"));
@@ -188,6 +200,7 @@ impl fmt::Display for Part {
             Self::Api => "api_server",
             Self::Scheduler => "scheduler",
             Self::Worker => "worker_app",
+            Self::KeyServer => "key_server",
         })
     }
 }
@@ -199,9 +212,9 @@ mod tests {
     #[test]
     fn every_order_comes_once() {
         let orders = all_orders();
-        assert_eq!(orders.len(), 24);
+        assert_eq!(orders.len(), 120);
         for (at, order) in orders.iter().enumerate() {
-            assert_eq!(order.len(), 4);
+            assert_eq!(order.len(), 5);
             assert!(Part::ALL.iter().all(|part| order.contains(part)), "{order:?}");
             assert!(!orders[..at].contains(order), "{order:?} comes twice");
         }
