@@ -9,7 +9,7 @@ use super::round::Outcome;
 /// One line a fault: rounds, waits, frames, violations.
 pub fn table(outcomes: &[Outcome]) -> String {
     let mut text = String::from(
-        "| fault | rounds | longest wait for a segment: median | p95 | worst | later than before: median | worst | frames lost | of them in flight | doubled | violations |\n\
+        "| fault | rounds | longest wait for a segment: median | p95 | worst | later than steady: median | worst | frames lost | of them in flight | doubled | violations |\n\
          |---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     for fault in Fault::ALL {

@@ -36,9 +36,9 @@ pub struct Outcome {
     pub longest_wait: Duration,
     /// What became of the frames, in the rendition that lost most.
     pub frames: Frames,
-    /// How much later than before the fault segments come in the end.
+    /// How much later than in the steady state segments come in the end.
     pub lag_grown_ms: i64,
-    /// How much later than any before the fault the latest one came, be it of the gap or after it.
+    /// How much later than in the steady state the latest one came, be it of the gap or after it; polling adds to it.
     pub lag_beyond_ms: i64,
     /// Rules that were broken.
     pub violations: Vec<String>,
@@ -78,7 +78,7 @@ impl Outcome {
             found.push(format!("{doubled} frames came again after later ones"));
         }
         if self.fault.keeps_the_pace() && self.lag_grown_ms > LAG_MAY_GROW_MS {
-            found.push(format!("segments come {} ms later than before", self.lag_grown_ms));
+            found.push(format!("segments come {} ms later than in the steady state", self.lag_grown_ms));
         }
         let limit = self.fault.longest_wait() + Duration::from_secs(2);
         if self.longest_wait > limit {
@@ -93,7 +93,7 @@ impl fmt::Display for Outcome {
         let wait = self.longest_wait.as_secs_f64();
         write!(
             out,
-            "longest wait {wait:.2} s, at most {} ms later than before, {} ms in the end, {} frames lost ({} in \
+            "longest wait {wait:.2} s, at most {} ms later than steady, {} ms in the end, {} frames lost ({} in \
              flight), {} doubled",
             self.lag_beyond_ms,
             self.lag_grown_ms,
@@ -133,11 +133,14 @@ pub async fn run(session: &mut Session, fault: Fault) -> Result<Outcome> {
     let end = wall_ms() + i64::try_from(after.as_millis()).unwrap_or(0);
     let last = session.viewer.until_shown(end, Duration::from_secs(60)).await.context("after the fault")?;
 
-    let lag = |after, up_to| session.viewer.least_lag_ms(after, up_to).context("segments without a date");
     let viewer = &session.viewer;
+    let least = |after, up_to| viewer.least_lag_ms(after, up_to).context("segments without a date");
     let greatest = |after, up_to| viewer.greatest_lag_ms(after, up_to).context("segments without a date");
-    let lag_beyond_ms = greatest(hit_at, last)? - greatest(before, hit_at)?;
-    let lag_grown_ms = lag(last.saturating_sub(BESIDE), last)? - lag(before, hit_at)?;
+    // A publisher whose first picture came while a period began runs ahead of the clock until it leaves: its
+    // segments come early, and no measure for those of others.
+    let steady = least(before, hit_at)?.max(session.steady_lag_ms);
+    let lag_beyond_ms = greatest(hit_at, last)? - steady;
+    let lag_grown_ms = least(last.saturating_sub(BESIDE), last)? - steady;
     let sent = usize::try_from((hit - began).as_millis() * 30 / 1000).unwrap_or(usize::MAX);
     let frames = frames(session, fault, before, sent).await?;
     let violations = session.viewer.violations().split_off(broken_before);

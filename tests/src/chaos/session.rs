@@ -39,6 +39,8 @@ pub struct Session {
     pub publisher: Publisher,
     /// Who watches.
     pub viewer: Viewer,
+    /// How late segments came at first, before anything went wrong.
+    pub steady_lag_ms: i64,
 }
 
 fn small() -> Contribution {
@@ -126,15 +128,16 @@ impl Session {
         let created = installation.create(&job).await?;
         let id = text(&created, "Id").to_owned();
         let url = ingest_url(&installation, &id).await?;
-        let publisher = Publisher::start(&Feed::Back.flv().await?, &url, Repeat::Once)?;
+        let mut publisher = Publisher::start(&Feed::Back.flv().await?, &url, Repeat::Once)?;
         let job = installation.until(&id, "it streams", 20, |job| text(job, "State") == "streaming").await?;
         let url_of = |key: &str| job["Playback_urls"][key].as_str().map(str::to_owned);
         let hls = url_of("hls").context("an HLS URL")?;
         let dash = url_of("dash").context("a DASH URL")?;
         let viewer = Viewer::start(&hls, SEGMENT).await?;
-        let mut session = Self { reconnect_window, installation, id, hls, dash, publisher, viewer };
-        session.publisher.wait(Duration::from_secs(30)).await?;
-        Ok(session)
+        publisher.wait(Duration::from_secs(30)).await?;
+        let (newest, _) = viewer.newest().context("nothing was ever published")?;
+        let steady_lag_ms = viewer.least_lag_ms(0, newest).context("segments without a date")?;
+        Ok(Self { reconnect_window, installation, id, hls, dash, publisher, viewer, steady_lag_ms })
     }
 
     /// Begins to publish; the earlier publisher must have ended.
