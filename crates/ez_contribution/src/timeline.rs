@@ -9,7 +9,7 @@
 //! - T1 In a period, each track's frame timestamps grow strictly.
 //! - T2 A period begins with both sequence headers and a key frame; after a seam no picture precedes a
 //!   key frame.
-//! - T3 Filler is never ahead of `now`; live media by at most two seconds (and a picture's
+//! - T3 Filler is never ahead of `now`, or of the live picture that it leads up to; live media by at most two seconds (and a picture's
 //!   composition time).
 //! - T4 Script data is never passed on: ffmpeg would believe its durations and sizes.
 //!

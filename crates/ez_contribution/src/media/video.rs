@@ -182,7 +182,8 @@ mod tests {
 
     #[test]
     fn the_composition_time_is_changed_where_there_is_one() {
-        let cases: [(&str, &[u8], Option<&[u8]>); 4] = [
+        type Expected = Option<&'static [u8]>;
+        let cases: [(&str, &[u8], Expected); 4] = [
             ("avc", &[0x17, 1, 0, 0, 66, 9], Some(&[0x17, 1, 0xFF, 0xFF, 0xFE, 9])),
             ("hevc", b"\x91hvc1\x00\x00\x21x", Some(b"\x91hvc1\xFF\xFF\xFEx")),
             ("hevc without time", b"\x93hvc1x", None),

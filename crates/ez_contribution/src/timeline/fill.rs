@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::ring::Source;
+use super::seam::crowd_room;
 use super::settings::{MAX_SLOTS, MAX_STALL_SECONDS, STALLED_FRAMES};
 use super::time::{MS, Nanos, nanos, to_ms};
 use super::tracks::{CachedKey, STEREO, Slots, audio_frames, stereo_header};
@@ -118,26 +120,29 @@ impl Contribution {
         let frame = self.settings.frame_duration.times(1);
         let is_long = self.video.last.is_some_and(|(_, last)| pts - last > self.stall());
         if self.settings.fill_gaps && (self.video.filling.is_some() || is_long) {
-            self.picture_slots(|slot_dts, slot_pts, _| slot_dts < dts && slot_pts + frame / 2 < pts);
-            self.crowd_slots(dts, |slot_pts| slot_pts + frame / 2 < pts);
+            let until = dts - crowd_room(pts - dts, frame);
+            self.picture_slots(|slot_dts, slot_pts, _| slot_dts < until && slot_pts + frame / 2 < pts);
+            self.crowd_slots(until, dts, pts - frame / 2);
         }
     }
 
     /// Shows the filler while a picture that is decoded at `dts` waits to be shown, for encoders reorder: the
     /// fillers are decoded in a row before it. ffmpeg would fill that hole with the new picture, before its sound.
-    fn crowd_slots(&mut self, dts: Nanos, is_due: impl Fn(Nanos) -> bool) {
-        let Some((_, body, composition)) = self.filler_picture() else { return };
+    ///
+    /// The slots begin where those in time end, at `from`, and end where they would be shown at `shown_until`.
+    fn crowd_slots(&mut self, from: Nanos, dts: Nanos, shown_until: Nanos) {
+        let Some((header, body, composition)) = self.filler_picture() else { return };
         let (Some(mut slots), Some(packet)) = (self.video.filling, Packet::parse(&body)) else { return };
         while let Some((last_dts, _)) = self.video.last {
-            let slot_pts = slots.origin + self.settings.frame_duration.times(slots.next) + composition;
-            let slot_dts = last_dts + MS;
-            let delay_ms = i32::try_from(to_ms(slot_pts - slot_dts)).unwrap_or(i32::MAX);
-            if slot_dts >= dts || !is_due(slot_pts) {
+            let in_time = slots.origin + self.settings.frame_duration.times(slots.next);
+            let (slot_dts, slot_pts) = (last_dts + MS, in_time + composition);
+            // Where there was more to be filled than is allowed at once, the hole stays.
+            if slot_dts >= dts || slot_pts >= shown_until || in_time < from {
                 break;
             }
+            let delay_ms = i32::try_from(to_ms(slot_pts - slot_dts)).unwrap_or(i32::MAX);
             let Some(body) = packet.with_composition(&body, delay_ms) else { break };
-            self.write_picture(body, slot_dts, slot_pts - slot_dts, true, true);
-            self.meter.fillers += 1;
+            self.write_filler(&header, body, slot_dts, slot_pts - slot_dts, Source::Copy);
             slots.next += 1;
         }
         self.video.filling = Some(slots);
@@ -156,14 +161,18 @@ impl Contribution {
             if !is_due(dts, dts + composition, self.now) {
                 break;
             }
-            if self.video.header.as_ref() != Some(&header) {
-                self.write_video_header(header.clone(), last_dts + MS);
-            }
-            self.write_picture(body.clone(), dts, composition, true, true);
-            self.meter.fillers += 1;
+            self.write_filler(&header, body.clone(), dts, composition, Source::Repeat);
             slots.next += 1;
         }
         self.video.filling = Some(slots);
+    }
+
+    fn write_filler(&mut self, header: &Bytes, body: Bytes, dts: Nanos, composition: Nanos, source: Source) {
+        if self.video.header.as_ref() != Some(header) {
+            self.write_video_header(header.clone(), dts);
+        }
+        self.write_picture(body, dts, composition, true, source);
+        self.meter.fillers += 1;
     }
 
     /// Writes all silent frames up to now.
@@ -180,7 +189,7 @@ impl Contribution {
             if dts > self.now {
                 break;
             }
-            self.write_audio(body.clone(), dts, true);
+            self.write_audio(body.clone(), dts, Source::Repeat);
             self.meter.fillers += 1;
             slots.next += 1;
         }
@@ -202,7 +211,7 @@ impl Contribution {
                 if dts > until {
                     break;
                 }
-                self.write_audio(body.clone(), dts, true);
+                self.write_audio(body.clone(), dts, Source::Repeat);
                 self.meter.fillers += 1;
                 next += 1;
             }

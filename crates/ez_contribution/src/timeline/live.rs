@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::clock::Track;
 use super::hold::{Arrived, Hold};
-use super::ring::{Class, Entry};
+use super::ring::{Class, Entry, Source};
 use super::settings::{BACKSTEP, BURST, MAX_LAG, MAX_LEAD};
 use super::still::composition;
 use super::time::{MS, Nanos};
@@ -215,13 +215,13 @@ impl Contribution {
         self.video.heard = tag.arrival;
         self.still = None;
         self.has_asked_for_still = false;
-        self.write_picture(shown, dts, composition, is_key, false);
+        self.write_picture(shown, dts, composition, is_key, Source::Live);
     }
 
     pub(super) fn write_video_header(&mut self, header: Bytes, dts: Nanos) {
         self.video.header = Some(header.clone());
         let (kind, class) = (Kind::Video, Class::Header);
-        self.writer.write(Entry { kind, class, dts, pts: dts, body: header, is_filler: false });
+        self.writer.write(Entry { kind, class, dts, pts: dts, body: header, source: Source::Live });
     }
 
     pub(super) fn write_picture(
@@ -230,12 +230,12 @@ impl Contribution {
         dts: Nanos,
         composition: Nanos,
         is_key: bool,
-        is_filler: bool,
+        source: Source,
     ) {
         let pts = dts + composition;
         let latest = self.video.last.map_or(pts, |(_, latest)| latest.max(pts));
         self.video.last = Some((dts, latest));
         let class = if is_key { Class::KeyFrame } else { Class::Frame };
-        self.writer.write(Entry { kind: Kind::Video, class, dts, pts, body, is_filler });
+        self.writer.write(Entry { kind: Kind::Video, class, dts, pts, body, source });
     }
 }

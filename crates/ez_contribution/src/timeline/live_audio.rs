@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::clock::Track;
 use super::hold::Arrived;
-use super::ring::{Class, Entry};
+use super::ring::{Class, Entry, Source};
 use super::settings::{MAX_LEAD, MAX_MISFITS, MAX_SLOTS};
 use super::time::{MS, Nanos};
 use super::tracks::audio_frames;
@@ -59,7 +59,7 @@ impl Contribution {
         }
         self.audio.filling = None;
         self.audio.heard = tag.arrival;
-        self.write_audio(tag.body.clone(), dts, false);
+        self.write_audio(tag.body.clone(), dts, Source::Live);
     }
 
     /// Lets live audio continue the written track; false while it does not fit.
@@ -100,13 +100,13 @@ impl Contribution {
         self.audio.header = Some(header.clone());
         self.audio.config = config;
         let (kind, class) = (Kind::Audio, Class::Header);
-        self.writer.write(Entry { kind, class, dts, pts: dts, body: header.clone(), is_filler: false });
+        self.writer.write(Entry { kind, class, dts, pts: dts, body: header.clone(), source: Source::Live });
     }
 
-    pub(super) fn write_audio(&mut self, body: Bytes, dts: Nanos, is_filler: bool) {
+    pub(super) fn write_audio(&mut self, body: Bytes, dts: Nanos, source: Source) {
         self.audio.last = Some(dts);
         self.audio.end = Some(dts + self.audio.frame());
         let (kind, class) = (Kind::Audio, Class::Frame);
-        self.writer.write(Entry { kind, class, dts, pts: dts, body, is_filler });
+        self.writer.write(Entry { kind, class, dts, pts: dts, body, source });
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 
 use super::hold::{Arrived, Hold};
-use super::ring::Replay;
+use super::ring::{Replay, Source};
 use super::seam::Seam;
 use super::settings::{BURST, MAX_REJECTIONS, MAX_START_BURST};
 use super::still::{Still, composition};
@@ -97,7 +97,7 @@ impl Contribution {
         // Both headers come first: ffmpeg has to find both tracks while it probes.
         self.write_video_header(still.header.clone(), dts);
         self.write_audio_header(&stereo_header(), STEREO, dts);
-        self.write_picture(still.body.clone(), dts, still.composition, true, true);
+        self.write_picture(still.body.clone(), dts, still.composition, true, Source::Repeat);
         self.still = Some(still);
         self.fill_from = self.now;
         self.finish()
@@ -267,7 +267,7 @@ impl Contribution {
         let audio = (self.audio.config, self.audio.header.clone().unwrap_or_else(stereo_header));
         self.write_video_header(key.header, dts);
         self.write_audio_header(&audio.1, audio.0, dts);
-        self.write_picture(key.body, dts, key.composition, true, true);
+        self.write_picture(key.body, dts, key.composition, true, Source::Repeat);
         if self.audio.end.is_some_and(|end| end < dts - audio_frames(&audio.0, 1)) {
             self.audio.end = None;
         }

@@ -18,6 +18,17 @@ pub(crate) enum Class {
     Frame,
 }
 
+/// Where the body of an entry comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The publisher, or it is a header.
+    Live,
+    /// A filler, whose bytes all of its kind share.
+    Repeat,
+    /// A filler with bytes of its own.
+    Copy,
+}
+
 /// A written tag by its time on the run's clock.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
@@ -26,12 +37,12 @@ pub(crate) struct Entry {
     pub(crate) dts: Nanos,
     pub(crate) pts: Nanos,
     pub(crate) body: Bytes,
-    pub(crate) is_filler: bool,
+    pub(crate) source: Source,
 }
 
 impl Entry {
     fn cost(&self) -> usize {
-        128 + if self.is_filler { 0 } else { self.body.len() }
+        128 + if self.source == Source::Repeat { 0 } else { self.body.len() }
     }
 }
 
@@ -109,8 +120,9 @@ impl Ring {
 
     /// The pictures of the last live GOP.
     pub(crate) fn last_gop(&self) -> Vec<Entry> {
-        let is_live =
-            |entry: &&Entry| entry.kind == Kind::Video && !entry.is_filler && entry.class != Class::Header;
+        let is_live = |entry: &&Entry| {
+            entry.kind == Kind::Video && entry.source == Source::Live && entry.class != Class::Header
+        };
         let mut pictures: Vec<_> = self.entries.iter().rev().filter(is_live).cloned().collect();
         if let Some(key) = pictures.iter().position(|entry| entry.class == Class::KeyFrame) {
             pictures.truncate(key + 1);
@@ -136,7 +148,7 @@ mod tests {
 
     fn entry(kind: Kind, class: Class, ms: i64, size: usize) -> Entry {
         let (dts, body) = (ms * MS, Bytes::from(vec![0; size]));
-        Entry { kind, class, dts, pts: dts, body, is_filler: false }
+        Entry { kind, class, dts, pts: dts, body, source: Source::Live }
     }
 
     fn filled(max_bytes: usize, window: Nanos) -> Ring {
@@ -179,7 +191,7 @@ mod tests {
     #[test]
     fn last_gop_is_live_pictures_only() {
         let mut ring = filled(1 << 20, 60 * SECOND);
-        ring.push(Entry { is_filler: true, ..entry(Kind::Video, Class::KeyFrame, 10_000, 100) });
+        ring.push(Entry { source: Source::Repeat, ..entry(Kind::Video, Class::KeyFrame, 10_000, 100) });
         let gop = ring.last_gop();
         assert_eq!((gop.len(), gop[0].class, gop[0].dts), (30, Class::KeyFrame, 8910 * MS));
     }

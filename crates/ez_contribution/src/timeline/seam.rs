@@ -28,17 +28,26 @@ impl Seam {
     ///
     /// Where it is shown later than it is decoded, fillers that are shown meanwhile are decoded before it.
     pub(crate) fn pts(&self, frame: FrameDuration) -> Nanos {
-        let meanwhile = if self.composition > 0 { MS * (self.composition / frame.times(1) + 1) } else { 0 };
         let earliest = self
             .live_pts
             .max(self.last_pts.saturating_add(frame.times(1)))
-            .max(self.last_dts.saturating_add(MS + meanwhile).saturating_add(self.composition))
+            .max(
+                self.last_dts
+                    .saturating_add(MS + crowd_room(self.composition, frame.times(1)))
+                    .saturating_add(self.composition),
+            )
             .max(self.audio_end.map_or(Nanos::MIN, |end| end - self.audio_frame / 2));
         match self.grid {
             Some(origin) => frame.grid_at_or_after(origin, earliest),
             None => earliest,
         }
     }
+}
+
+/// The time in front of a picture in which those fillers are decoded that are shown while it waits for `composition`:
+/// one each millisecond, the least that FLV can tell apart.
+pub(crate) fn crowd_room(composition: Nanos, frame: Nanos) -> Nanos {
+    if composition <= 0 { 0 } else { MS * (composition / frame.max(1) + 1) }
 }
 
 #[cfg(test)]

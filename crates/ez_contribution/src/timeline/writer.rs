@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::ring::{Class, Entry, Replay, Ring};
+use super::ring::{Class, Entry, Replay, Ring, Source};
 use super::time::{MS, Nanos, duration, to_ms};
 use crate::flv::{Kind, Tag};
 use crate::media::video::Codec;
@@ -145,7 +145,7 @@ impl Writer {
             dts: first.dts,
             pts: first.dts,
             body: body.clone(),
-            is_filler: false,
+            source: Source::Live,
         };
         self.stamp(&header(Kind::Video, &replay.video_header));
         self.stamp(&header(Kind::Audio, replay.audio_header.as_ref().unwrap_or(audio_header)));
