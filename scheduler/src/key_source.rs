@@ -9,7 +9,7 @@ use ez_domain::id::JobId;
 use ez_domain::secret::Secret;
 use ez_domain::units::Timestamp;
 use ez_service::telemetry::chain;
-use reqwest::{Client, RequestBuilder, Response, Url};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 
 /// Longest time for one request; the key server only looks into Redis.
@@ -22,6 +22,8 @@ pub struct Granted {
     pub key: ContentKey,
     /// When the key server made it.
     pub created_at: Timestamp,
+    /// Whether it was made for this request.
+    pub is_new: bool,
 }
 
 /// Why there is no key. The words are shown to the user as what the job waits for.
@@ -118,11 +120,15 @@ impl KeyServer {
         Ok(response)
     }
 
-    async fn ask<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, NoKey> {
+    /// The document of an answer, and whether something was made.
+    async fn ask<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<(T, bool), NoKey> {
         let response = self.send(request).await?;
+        let is_new = response.status() == StatusCode::CREATED;
         let body = response.bytes().await.map_err(away)?;
         // The cause could quote the body, which holds the key.
-        serde_json::from_slice(&body).map_err(|_| NoKey::Refused("its answer is no key".to_owned()))
+        let document = serde_json::from_slice(&body);
+        let document = document.map_err(|_| NoKey::Refused("its answer is no key".to_owned()))?;
+        Ok((document, is_new))
     }
 }
 
@@ -130,13 +136,14 @@ impl KeyServer {
 impl KeySource for KeyServer {
     async fn key(&self, job: JobId) -> Result<Granted, NoKey> {
         let new = NewKey { content_id: job.to_string() };
-        let info: KeyInfo = self.ask(self.client.post(self.keys.clone()).json(&new)).await?;
-        let document: KeyDocument = self.ask(self.client.get(self.key_url(info.key_id))).await?;
+        let (info, is_new): (KeyInfo, bool) =
+            self.ask(self.client.post(self.keys.clone()).json(&new)).await?;
+        let (document, _): (KeyDocument, bool) = self.ask(self.client.get(self.key_url(info.key_id))).await?;
         if document.key_id != info.key_id || document.content_id != new.content_id {
             return Err(NoKey::Refused("it gave the key of something else".to_owned()));
         }
         let key = ContentKey { id: document.key_id, key: document.key };
-        Ok(Granted { key, created_at: document.time_created.unwrap_or_default() })
+        Ok(Granted { key, created_at: document.time_created.unwrap_or_default(), is_new })
     }
     async fn forget(&self, key: KeyId) -> Result<(), NoKey> {
         self.send(self.client.delete(self.key_url(key))).await.map(drop)

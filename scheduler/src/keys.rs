@@ -90,7 +90,7 @@ async fn fetch_some(
 }
 
 async fn fetch(running: &Running, job: &Job) -> Result<(), KeyError> {
-    let Granted { key, created_at } = running.app.keys.key(job.id).await?;
+    let Granted { key, created_at, is_new } = running.app.keys.key(job.id).await?;
     let sealed = running.app.master_key.seal(&key.key.expose().to_hex(), &context(job.id))?;
     let key_id = key.id;
     let event = Event::KeyGranted { key: SealedContentKey { id: key_id, sealed, created_at } };
@@ -99,10 +99,11 @@ async fn fetch(running: &Running, job: &Job) -> Result<(), KeyError> {
             tracing::info!(job = %job.id, "the job has its content key");
             running.hints.follow(&job, &effects, None);
         }
-        // The job and its key were removed while the key was asked for, which made another one.
-        Applied::NotFound => running.app.keys.forget(key_id).await?,
-        Applied::Unchanged(_)
+        // The job and its key are being removed, or were, while the key was asked for, which made another one.
+        Applied::NotFound | Applied::Stale if is_new => running.app.keys.forget(key_id).await?,
+        Applied::NotFound
         | Applied::Stale
+        | Applied::Unchanged(_)
         | Applied::Refused(_)
         | Applied::Removed
         | Applied::GuardFailed => {}

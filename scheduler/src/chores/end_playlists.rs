@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ez_domain::fault::Failure;
-use ez_domain::id::Epoch;
+use ez_domain::id::{Epoch, RunId};
 use ez_domain::job::Job;
 use ez_domain::lifecycle::Event;
 use ez_origin::{Settings, Stopped, end_channel};
@@ -31,6 +31,7 @@ pub(super) async fn end(running: &Running, job: &Job, epoch: Epoch) -> Result<Pr
         content_key: None,
         spool_bytes: None,
     };
+    let run = RunId { job: job.id, epoch };
     let ended = timeout(PATIENCE, end_channel(&settings, &bucket)).await;
     let failure = match ended {
         Err(_) => {
@@ -39,7 +40,7 @@ pub(super) async fn end(running: &Running, job: &Job, epoch: Epoch) -> Result<Pr
         Ok(Ok(_)) => None,
         // A new run owns the channel: the record has moved on, or is about to.
         Ok(Err(Stopped::Fenced(seen))) => {
-            tracing::info!(job = %job.id, %epoch, %seen, "a newer run owns the playlists that were to be ended");
+            tracing::info!(job = %job.id, %epoch, %run, %seen, "a newer run owns the playlists that were to be ended");
             None
         }
         Ok(Err(Stopped::Failed(failure))) if failure.retryable => {
@@ -53,7 +54,7 @@ pub(super) async fn end(running: &Running, job: &Job, epoch: Epoch) -> Result<Pr
     let event = Event::PlaylistsEnded { epoch, failure };
     let applied = apply(&*running.app.store, job.id, &event, CommitGuard::Version).await?;
     if let Applied::Moved { job, .. } = applied {
-        tracing::info!(job = %job.id, %epoch, reason = job.reason(), "the playlists of a job without a run were ended");
+        tracing::info!(job = %job.id, %epoch, %run, reason = job.reason(), "the playlists of a job without a run were ended");
     }
     Ok(Progress::Done)
 }

@@ -30,26 +30,33 @@ pub(super) async fn remove(running: &Running, job: &Job, keep_media: bool) -> Re
 
 /// Media that stays needs its key; without media nobody does.
 async fn forget_key(running: &Running, job: &Job) -> Result<(), ChoreError> {
-    match forget_key_of(&*running.app.keys, job).await {
+    let keys = &*running.app.keys;
+    let Some(key) = &job.content_key else {
+        if job.spec.protection.is_some() {
+            forget_unknown_key(keys, job).await;
+        }
+        return Ok(());
+    };
+    match keys.forget(key.id).await {
         // It came from a key server that this scheduler is not told of any more.
         Err(NoKey::NotConfigured) => {
-            if let Some(key) = &job.content_key {
-                tracing::warn!(job = %job.id, key_id = %key.id, "the key of a deleted job stays: no key server is configured");
-            }
+            tracing::warn!(job = %job.id, key_id = %key.id, "the key of a deleted job stays: no key server is configured");
             Ok(())
         }
         forgotten => Ok(forgotten?),
     }
 }
 
-async fn forget_key_of(keys: &dyn KeySource, job: &Job) -> Result<(), NoKey> {
-    let key = match &job.content_key {
-        Some(key) => key.id,
-        // One may have been made that did not reach the record: to ask is how its name is found.
-        None if job.spec.protection.is_some() => keys.key(job.id).await?.key.id,
-        None => return Ok(()),
+/// A key may have been made that did not reach the record: to ask is how its name is found. Most likely there is none,
+/// so a key server that gives none does not keep the job.
+async fn forget_unknown_key(keys: &dyn KeySource, job: &Job) {
+    let forgotten = match keys.key(job.id).await {
+        Ok(granted) => keys.forget(granted.key.id).await,
+        Err(error) => Err(error),
     };
-    keys.forget(key).await
+    if let Err(error) = forgotten {
+        tracing::info!(job = %job.id, %error, "a deleted job had no key, or one that stays");
+    }
 }
 
 async fn remove_media(running: &Running, job: &Job) -> Result<Progress, ChoreError> {

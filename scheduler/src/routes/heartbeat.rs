@@ -152,7 +152,8 @@ fn figures_of(report: &RunStatus) -> Option<RunFigures> {
             Some(RunFigures { job: report.job, epoch: report.epoch, counted, json })
         }
         Err(error) => {
-            tracing::warn!(job = %report.job, error = chain(&error), "statistics cannot be kept");
+            let run = RunId { job: report.job, epoch: report.epoch };
+            tracing::warn!(job = %run.job, epoch = %run.epoch, %run, error = chain(&error), "statistics cannot be kept");
             None
         }
     }
@@ -170,7 +171,8 @@ async fn order(
         Ok(order) => return Ok(Some(order)),
         Err(error) => error,
     };
-    tracing::error!(job = %job.id, error = chain(&error), "the stream key of a job cannot be opened: give all services the same master key");
+    let id = RunId { job: job.id, epoch: run.epoch };
+    tracing::error!(job = %id.job, epoch = %id.epoch, run = %id, error = chain(&error), "the stream key of a job cannot be opened: give all services the same master key");
     if report.is_some() {
         return Ok(Some(Orders::hold_on(job, run)));
     }

@@ -218,6 +218,20 @@ async fn a_key_that_did_not_reach_its_job_goes_with_it_too() {
     assert_eq!(keys(&cluster).await, 0);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_never_got_its_key_can_be_deleted() {
+    let cluster = Cluster::start().await;
+    let port = free_port().unwrap();
+    let _stranger = key_server(&cluster, port, "another-service-token").await;
+    let _scheduler = cluster.serve(app(&cluster, port)).await;
+    let job = create(&cluster).await;
+    cluster.until(job, "the refusal", |job| waits_for(job, "gives no key (it answers 401")).await;
+    cluster.wish(job, Event::StopRequested).await;
+    cluster.wish(job, Event::DeleteRequested { keep_media: false }).await;
+    cluster.announce(job).await;
+    until_gone(&cluster, job).await;
+}
+
 /// Content keys in the key server's store.
 async fn keys(cluster: &Cluster) -> usize {
     let mut connection = cluster.redis.connection().await.unwrap();
