@@ -278,7 +278,7 @@ impl Runs {
         self.shared.tasks.spawn("remove a run's folder", OnFailure::Log, async move {
             match tokio::fs::remove_dir_all(&folder).await {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    tracing::warn!(folder = %folder.display(), %error, "the folder of an ended run stays");
+                    tracing::warn!(job = %id.job, epoch = %id.epoch, run = %id, folder = %folder.display(), %error, "the folder of an ended run stays");
                 }
                 Ok(()) | Err(_) => {}
             }

@@ -10,6 +10,7 @@ mod faults;
 mod logs;
 mod metrics;
 mod orders;
+mod properties;
 mod restart;
 mod scheduler;
 mod start;
