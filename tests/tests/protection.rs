@@ -98,9 +98,9 @@ async fn a_protected_channel_plays_for_who_has_the_key_and_for_nobody_else() -> 
         installation.until(&id, "it stopped", 40, |job| text(job, "State") == "stopped").await?;
 
         let presentation = client.presentation(&hls).await?;
-        let variant = presentation.renditions.iter().find(|(one, _)| one.url.path().contains("video550k"));
-        play(variant.context("a variant")?.0.url.as_str(), "shaka", 4).await?;
         for name in ["video365k", "video550k"] {
+            let variant = presentation.renditions.iter().find(|(one, _)| one.url.path().contains(name));
+            play(variant.context("a variant")?.0.url.as_str(), "shaka", 4).await?;
             let periods = presentation.rendition(name)?.periods();
             assert_eq!(periods.len(), 1);
             let media = Media::bytes(&client.download(&periods[0]).await?)?.decrypted_with(&key);

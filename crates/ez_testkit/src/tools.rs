@@ -154,17 +154,15 @@ pub(crate) fn tail(log: &str) -> String {
 /// to try again with another one.
 pub fn free_port() -> Result<u16> {
     static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
-    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
-    // Held until a new one is found, else the kernel could name the same one again.
-    let mut held = Vec::new();
-    loop {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("bind a free loopback port")?;
-        let port = listener.local_addr().context("read the port that was bound")?.port();
-        if given.insert(port) {
-            return Ok(port);
-        }
-        held.push(listener);
-    }
+    fresh_port(&mut GIVEN.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// A free port that is not among those that were given; now it is.
+fn fresh_port(given: &mut BTreeSet<u16>) -> Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("bind a free loopback port")?;
+    let port = listener.local_addr().context("read the port that was bound")?.port();
+    // Held while another one is looked for, else the kernel could name the same one again.
+    if given.insert(port) { Ok(port) } else { fresh_port(given) }
 }
 
 /// Whether something listens on a TCP port, seen without connecting to it.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use ez_local::launch::{Ports, RTMP_PORTS_PER_WORKER};
 use ez_testkit::redis::{Durability, RedisServer};
-use ez_testkit::tools::{Tool, free_port};
+use ez_testkit::tools::Tool;
 use ez_testkit::wait::eventually;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
@@ -99,10 +99,9 @@ impl Parts {
             .within(folder);
         let ports = Ports::free(1)?;
         let data = folder.join("w");
-        let port = free_port()?;
-        let mut worker = Service::new("worker_app", "worker_app", folder, port)?
+        let mut worker = Service::new("worker_app", "worker_app", folder, ports.worker_base)?
             .with("EZ_SCHEDULER_URL", scheduler.url())
-            .with("EZ_WORKER_PORT", port.to_string())
+            .with("EZ_WORKER_PORT", ports.worker_base.to_string())
             .with("EZ_CPU_CAPACITY", "4000")
             .with("EZ_DATA_FOLDER", data)
             .with("EZ_RTMP_PORT_BASE", ports.rtmp_base.to_string())
