@@ -4,15 +4,22 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use ez_local::launch::{Cloud, Options, Ports, Stack};
+use ez_local::launch::{Cloud, Layout, Options, Ports, Stack};
 use ez_testkit::tools::workspace_root;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::{Mutex, MutexGuard};
 
+use crate::disk::SmallDisk;
+
 /// An installation that encodes needs the machine for itself: two at once would fall behind real time.
 static MACHINE: Mutex<()> = Mutex::const_new(());
+
+/// Waits until no installation of this process runs, and keeps others from starting: for one in another process.
+pub async fn machine_alone() -> MutexGuard<'static, ()> {
+    MACHINE.lock().await
+}
 
 /// A running installation; everything ends when it is dropped.
 pub struct Installation {
@@ -20,6 +27,8 @@ pub struct Installation {
     pub stack: Stack,
     api: String,
     http: Client,
+    /// Those of the workers, where they have small ones.
+    disks: Vec<SmallDisk>,
     data: TempDir,
     _machine: MutexGuard<'static, ()>,
 }
@@ -30,7 +39,7 @@ impl Installation {
     /// # Errors
     /// When a service does not come up; its log is in the message.
     pub async fn start(workers: u16) -> Result<Self> {
-        Self::start_with(workers, |_| {}).await
+        Self::start_with(workers, |_| Ok(Vec::new())).await
     }
 
     /// As [`Self::start`], with the bucket and the queue of a cloud.
@@ -38,7 +47,11 @@ impl Installation {
     /// # Errors
     /// When a service does not come up; its log is in the message.
     pub async fn start_in(cloud: Cloud, workers: u16) -> Result<Self> {
-        Self::start_with(workers, |options| options.cloud = Some(cloud)).await
+        Self::start_with(workers, |options| {
+            options.cloud = Some(cloud);
+            Ok(Vec::new())
+        })
+        .await
     }
 
     /// As [`Self::start`], with services that log what this filter lets through.
@@ -46,25 +59,50 @@ impl Installation {
     /// # Errors
     /// When a service does not come up; its log is in the message.
     pub async fn start_talkative(workers: u16, log: &str) -> Result<Self> {
-        Self::start_with(workers, |options| options.log = Some(log.to_owned())).await
+        Self::start_with(workers, |options| {
+            options.log = Some(log.to_owned());
+            Ok(Vec::new())
+        })
+        .await
     }
 
-    async fn start_with(workers: u16, change: impl FnOnce(&mut Options)) -> Result<Self> {
-        let machine = MACHINE.lock().await;
+    /// As [`Self::start`], with workers that work on a small disk each.
+    ///
+    /// # Errors
+    /// When a service does not come up, or this process may not mount.
+    pub async fn start_on_small_disks(workers: u16) -> Result<Self> {
+        Self::start_with(workers, |options| {
+            let layout = Layout::make(&options.data)?;
+            (0..workers).map(|worker| SmallDisk::mount(layout.worker(worker))).collect()
+        })
+        .await
+    }
+
+    async fn start_with(
+        workers: u16,
+        change: impl FnOnce(&mut Options) -> Result<Vec<SmallDisk>>,
+    ) -> Result<Self> {
+        let machine = machine_alone().await;
         let data = tempfile::tempdir().context("make a data folder")?;
         let mut options = Options::new(data.path(), Ports::free(workers)?);
         options.workers = workers;
-        change(&mut options);
+        // Unmounted before the folder is removed, also where the start fails.
+        let disks = change(&mut options)?;
         let stack = match Stack::start(options).await {
             Ok(stack) => stack,
             Err(error) => bail!("the installation does not start: {error}\n{}", logs(data.path())),
         };
         let api = stack.endpoints().api;
         let http = Client::builder().no_proxy().timeout(Duration::from_secs(20)).build()?;
-        Ok(Self { stack, api, http, data, _machine: machine })
+        Ok(Self { stack, api, http, disks, data, _machine: machine })
     }
 
-    /// Leaves the data folder, logs and media included, for whoever wants to know what happened.
+    /// The small disks of its workers, if they have some.
+    pub fn disks(&self) -> &[SmallDisk] {
+        &self.disks
+    }
+
+    /// Leaves the data folder, logs and media included, for whoever wants to know what happened; small disks go.
     pub fn keep_data(&mut self) -> &Path {
         self.data.disable_cleanup(true);
         self.data.path()

@@ -10,6 +10,7 @@ pub mod cloud;
 pub mod console;
 pub mod containers;
 pub mod control;
+pub mod disk;
 pub mod documents;
 pub mod installation;
 pub mod mpd;

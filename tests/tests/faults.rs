@@ -9,7 +9,8 @@ use ez_e2e::chaos::fault::Fault;
 use ez_e2e::chaos::round;
 use ez_e2e::chaos::session::Session;
 use ez_e2e::chaos::viewer::Viewer;
-use ez_e2e::installation::{Installation, text};
+use ez_e2e::control::service::built;
+use ez_e2e::installation::{Installation, machine_alone, text};
 use ez_testkit::machine::undisturbed;
 use ez_testkit::wait::eventually;
 use reqwest::{Method, StatusCode};
@@ -44,14 +45,15 @@ const fn player(fault: Fault) -> Option<(&'static str, Form)> {
         | Fault::StoreAway
         | Fault::RedisKilled
         | Fault::SchedulerKilled
-        | Fault::ApiKilled => None,
+        | Fault::ApiKilled
+        | Fault::DiskFull => None,
     }
 }
 
 /// One after the other on one channel, each judged by the strict viewer, and by a player where there is one.
 async fn survives(faults: &[Fault]) -> Result<()> {
-    let window = faults.first().context("a fault")?.reconnect_window();
-    let mut session = Session::start(window).await?;
+    let setting = faults.first().context("a fault")?.setting();
+    let mut session = Session::start(setting).await?;
     let mut complaints = Vec::new();
     for fault in faults {
         let (mut counts, mut found) = watched(&mut session, *fault).await?;
@@ -170,11 +172,28 @@ async fn a_channel_outlives_the_control_plane() -> Result<()> {
     .await
 }
 
+/// In a process of its own, since a mount must be seen by it and its children alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_outlives_a_full_disk() -> Result<()> {
+    let _machine = machine_alone().await;
+    undisturbed(async || {
+        let mut chaos = std::process::Command::new(built("chaos")?);
+        chaos.args(["local", "--rounds", "1", "disk-full"]);
+        let output = tokio::task::spawn_blocking(move || chaos.output()).await??;
+        let [table, complaints] =
+            [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+        let counts = table.contains("disk-full 1/1: longest wait") && !table.contains("not counted");
+        ensure!(output.status.success() && counts, "{table}\n{complaints}");
+        Ok(())
+    })
+    .await
+}
+
 /// What was accepted before Redis died is done after, and what cannot be accepted is said so.
 #[tokio::test(flavor = "multi_thread")]
 async fn orders_outlive_redis() -> Result<()> {
     undisturbed(async || {
-        let session = Session::start(60).await?;
+        let session = Session::start(Fault::RedisKilled.setting()).await?;
         let (installation, id) = (&session.installation, session.id.as_str());
         let order = |what: &'static str| async move {
             let (status, answer) = installation.ask(Method::PUT, &format!("/jobs/{id}/{what}"), None).await?;

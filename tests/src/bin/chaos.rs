@@ -14,14 +14,16 @@ use ez_e2e::chaos::round::{self, Outcome};
 use ez_e2e::chaos::session::Session;
 use ez_e2e::control::plane::Shape;
 use ez_e2e::control::storm;
+use ez_e2e::disk::mount_alone;
 use ez_testkit::sqs;
+use tokio::runtime::Runtime;
 
 /// Rounds of each fault when the command line names no number.
 const ROUNDS: u32 = 20;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match run(std::env::args().skip(1).collect()).await {
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match prepare(&arguments).and_then(|runtime| runtime.block_on(run(arguments))) {
         Ok(complaints) if complaints.is_empty() => ExitCode::SUCCESS,
         Ok(complaints) => {
             for complaint in complaints {
@@ -36,14 +38,29 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Small disks can be mounted only by a process that got a place for them before its first thread.
+fn prepare(arguments: &[String]) -> Result<Runtime> {
+    let small_disks = match arguments.split_first() {
+        Some((first, rest)) if first == "local" => {
+            rounds(rest)?.1.iter().any(|fault| fault.setting().has_small_disks)
+        }
+        _ => false,
+    };
+    if small_disks {
+        mount_alone()
+            .with_context(|| format!("{} cannot be tried here: name the others", Fault::DiskFull.name()))?;
+    }
+    Runtime::new().context("start the runtime")
+}
+
 /// Seconds for which the bucket is away when the command line names no number.
 const OUTAGE: u32 = 300;
 
-async fn outage(seconds: Option<String>) -> Result<Vec<String>> {
+async fn outage(seconds: Option<&String>) -> Result<Vec<String>> {
     let seconds = seconds.map_or(Ok(OUTAGE), |text| text.parse().with_context(|| text.clone()))?;
     // The spool holds ten minutes; frames are numbered up to where a returner's begin.
     ensure!((5..=580).contains(&seconds), "between 5 and 580 seconds");
-    let mut session = Session::start(Fault::StoreAway.reconnect_window()).await?;
+    let mut session = Session::start(Fault::StoreAway.setting()).await?;
     let outcome = outage::run(&mut session, seconds).await?;
     println!("{outcome}");
     let complaints = outcome.complaints();
@@ -76,38 +93,44 @@ async fn several(arguments: &[String]) -> Result<Vec<String>> {
     Ok(report.complaints)
 }
 
-async fn run(arguments: Vec<String>) -> Result<Vec<String>> {
-    if let Some(("several", rest)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
-        return several(rest).await;
-    }
-    let mut arguments = arguments.into_iter();
-    match arguments.next().as_deref() {
-        Some("local") => {}
-        Some("outage") => return outage(arguments.next()).await,
-        _ => bail!(
-            "usage: script/chaos local [--rounds N] [FAULT ...] | outage [SECONDS] | several [SECONDS [SEED [QUEUE]]]"
-        ),
-    }
+/// How many rounds of which faults.
+fn rounds(arguments: &[String]) -> Result<(u32, Vec<Fault>)> {
     let (mut rounds, mut faults) = (ROUNDS, Vec::new());
+    let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         if argument == "--rounds" {
             let number = arguments.next().context("--rounds needs a number")?;
             rounds = number.parse().with_context(|| format!("--rounds {number}"))?;
             ensure!((1..=100).contains(&rounds), "between 1 and 100 rounds");
         } else {
-            faults.push(Fault::named(&argument)?);
+            faults.push(Fault::named(argument)?);
         }
     }
     if faults.is_empty() {
         faults.extend(Fault::ALL);
     }
+    Ok((rounds, faults))
+}
+
+async fn run(arguments: Vec<String>) -> Result<Vec<String>> {
+    match arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        Some(("local", rest)) => local(rest).await,
+        Some(("outage", rest)) => outage(rest.first()).await,
+        Some(("several", rest)) => several(rest).await,
+        _ => bail!(
+            "usage: script/chaos local [--rounds N] [FAULT ...] | outage [SECONDS] | several [SECONDS [SEED [QUEUE]]]"
+        ),
+    }
+}
+
+async fn local(arguments: &[String]) -> Result<Vec<String>> {
+    let (rounds, faults) = rounds(arguments)?;
     let (mut outcomes, mut complaints): (Vec<Outcome>, Vec<String>) = (Vec::new(), Vec::new());
-    let window = faults.first().map_or(0, |fault| fault.reconnect_window());
-    let mut session = Session::start(window).await?;
+    let mut session = Session::start(faults.first().context("a fault")?.setting()).await?;
     for fault in faults {
-        if session.reconnect_window != fault.reconnect_window() {
+        if session.setting != fault.setting() {
             drop(session);
-            session = Session::start(fault.reconnect_window()).await?;
+            session = Session::start(fault.setting()).await?;
         }
         for number in 1..=rounds {
             let round = format!("{} {number}/{rounds}", fault.name());
@@ -127,7 +150,7 @@ async fn run(arguments: Vec<String>) -> Result<Vec<String>> {
                     println!("{round}: FAILED; the installation is left in {data}");
                     complaints.push(format!("{round}: {error:#}"));
                     drop(session);
-                    session = Session::start(fault.reconnect_window()).await?;
+                    session = Session::start(fault.setting()).await?;
                 }
             }
         }

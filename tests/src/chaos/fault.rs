@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use ez_local::launch::worker_name;
 use nix::sys::signal::Signal;
 use reqwest::{Method, StatusCode};
@@ -56,11 +56,22 @@ pub enum Fault {
     SchedulerKilled,
     /// The API is killed.
     ApiKilled,
+    /// The disk of the worker is full; there is another worker.
+    DiskFull,
+}
+
+/// What a channel and its installation must be like for a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setting {
+    /// `Reconnect_window` of the channel, in seconds.
+    pub reconnect_window: u32,
+    /// Two workers with a small disk each, not one with that of the machine.
+    pub has_small_disks: bool,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::None,
         Self::PublisherLeaves,
         Self::PublisherChanges,
@@ -81,6 +92,7 @@ impl Fault {
         Self::RedisAway,
         Self::SchedulerKilled,
         Self::ApiKilled,
+        Self::DiskFull,
     ];
 
     /// The name on the command line and in tables.
@@ -106,6 +118,7 @@ impl Fault {
             Self::RedisAway => "redis-away",
             Self::SchedulerKilled => "scheduler-killed",
             Self::ApiKilled => "api-killed",
+            Self::DiskFull => "disk-full",
         }
     }
 
@@ -126,7 +139,8 @@ impl Fault {
             Self::PublisherLeaves
             | Self::PublisherStaysAway
             | Self::TranscoderKilled
-            | Self::StoreRefuses => Some(Feed::Back),
+            | Self::StoreRefuses
+            | Self::DiskFull => Some(Feed::Back),
             Self::PublisherChanges => Some(Feed::Other),
             Self::CodecChanges => Some(Feed::OtherCodec),
             _ => None,
@@ -135,12 +149,15 @@ impl Fault {
 
     /// Whether what was not yet in a closed segment, or not yet stored, may be lost.
     pub const fn loses_what_is_in_flight(self) -> bool {
-        matches!(self, Self::TranscoderKilled | Self::StoreRefuses)
+        matches!(self, Self::TranscoderKilled | Self::StoreRefuses | Self::DiskFull)
     }
 
-    /// `Reconnect_window` of the channel that it happens to, in seconds.
-    pub const fn reconnect_window(self) -> u32 {
-        if matches!(self, Self::PublisherStaysAway) { 3 } else { 60 }
+    /// What it can happen to.
+    pub const fn setting(self) -> Setting {
+        Setting {
+            reconnect_window: if matches!(self, Self::PublisherStaysAway) { 3 } else { 60 },
+            has_small_disks: matches!(self, Self::DiskFull),
+        }
     }
 
     /// The longest wait for a next segment that may follow from it, beside one segment.
@@ -149,8 +166,10 @@ impl Fault {
             // Segments wait on disk meanwhile.
             Self::StoreAway => Duration::from_secs(AWAY.as_secs() + 4),
             // Seen after ten seconds without a segment.
-            Self::FfmpegHangs | Self::PackagerHangs => Duration::from_secs(16),
+            Self::FfmpegHangs | Self::PackagerHangs => Duration::from_secs(13),
             Self::TranscoderKilled | Self::CodecChanges => Duration::from_secs(3),
+            // Seen with the next write, then another worker takes over.
+            Self::DiskFull => Duration::from_secs(8),
             // The time for which nobody publishes, and that of a start.
             Self::PublisherStaysAway => Duration::from_secs(REST.as_secs() + 6),
             // A refusal is believed after three seconds; then somebody mends the bucket and resumes the job.
@@ -172,12 +191,31 @@ impl Fault {
 
     /// Whether there is a time of which nothing is published.
     pub const fn leaves_a_hole(self) -> bool {
-        matches!(self, Self::PublisherStaysAway | Self::TranscoderKilled | Self::StoreRefuses)
+        matches!(
+            self,
+            Self::PublisherStaysAway | Self::TranscoderKilled | Self::StoreRefuses | Self::DiskFull
+        )
     }
 
-    /// Whether ffmpeg runs through it, so that segments come as late afterwards as before.
-    pub const fn keeps_the_pace(self) -> bool {
-        matches!(self, Self::None | Self::PublisherLeaves | Self::PublisherChanges | Self::PublisherFreezes)
+    /// Where viewers should notice nothing but another picture: by how much segments may come later in the end.
+    pub const fn latest(self) -> Option<Duration> {
+        match self {
+            Self::None
+            | Self::PublisherLeaves
+            | Self::PublisherChanges
+            | Self::PublisherFreezes
+            | Self::WorkerKilled
+            | Self::RedisKilled
+            | Self::RedisAway
+            | Self::SchedulerKilled
+            | Self::ApiKilled => Some(Duration::from_millis(300)),
+            _ => None,
+        }
+    }
+
+    /// Whether ffmpeg and packager run through it: the media goes on in the same period.
+    pub const fn keeps_the_period(self) -> bool {
+        self.latest().is_some() || matches!(self, Self::StoreAway | Self::StoreFails | Self::StoreSlow)
     }
 
     /// Makes it happen; faults that last are over when this returns.
@@ -236,9 +274,31 @@ impl Fault {
             }
             Self::SchedulerKilled => stack.kill("scheduler").await?,
             Self::ApiKilled => stack.kill("api_server").await?,
+            Self::DiskFull => full_disk(session).await?,
         }
         Ok(())
     }
+}
+
+/// Fills the disk that the channel's run works on, until another worker has it.
+async fn full_disk(session: &Session) -> Result<()> {
+    let installation = &session.installation;
+    let data = installation.stack.layout().root();
+    let folder = std::fs::read_link(format!("/proc/{}/cwd", find(data, "ffmpeg")?))?;
+    let disk = installation.disks().iter().find(|disk| disk.holds(&folder)).context("its small disk")?;
+    let path = format!("/jobs/{}", session.id);
+    let (_, job) = installation.ask(Method::GET, &path, None).await?;
+    let worker = text(&job, "Assigned_worker_id").to_owned();
+    let filler = disk.fill()?;
+    let has_moved = |job: &Value| {
+        // Segments that were stored are removed, and what room they leave is not for the next ones.
+        let is_full = filler.write().is_ok();
+        is_full && !text(job, "RtmpIngestUrl").is_empty() && text(job, "Assigned_worker_id") != worker
+    };
+    installation.until(&session.id, "another worker has it", 30, has_moved).await?;
+    let (_, events) = installation.ask(Method::GET, &format!("{path}/events"), None).await?;
+    ensure!(events.to_string().contains("disk is full"), "no event tells why: {events:#}");
+    Ok(())
 }
 
 /// How long a store is bad.

@@ -16,14 +16,16 @@ use super::viewer::wall_ms;
 
 /// Segments before the fault.
 const BESIDE: u64 = 2;
+/// Segments that may come before a publisher of another codec has its period.
+const OF_THE_OLD_PERIOD: u64 = 2;
 /// How long a round goes on after its publisher's end; its picture stands as long as the reconnect window is open.
 const AFTER: Duration = Duration::from_secs(4);
 /// Frames that may be on their way when a process dies: a segment, what ffmpeg holds, and what packager writes.
 const MOST_IN_FLIGHT: usize = 4 * 30;
 /// Frames by which the clock of the test and that of the publisher may differ.
 const CLOCKS_APART: usize = 15;
-/// What segments may come later by in the end; polling adds to it.
-const LAG_MAY_GROW_MS: i64 = 300 + 150;
+/// What polling adds to the lag of a segment.
+const POLLING: Duration = Duration::from_millis(150);
 
 /// What came of a round.
 #[derive(Debug, Clone)]
@@ -36,10 +38,12 @@ pub struct Outcome {
     pub longest_wait: Duration,
     /// What became of the frames, in the rendition that lost most.
     pub frames: Frames,
-    /// How much later than in the steady state segments come in the end.
+    /// How much later segments come in the end than before the fault or at first, whichever is later.
     pub lag_grown_ms: i64,
-    /// How much later than in the steady state the latest one came, be it of the gap or after it; polling adds to it.
+    /// How much later the latest one came than before the fault or at first, whichever is later; polling adds to it.
     pub lag_beyond_ms: i64,
+    /// Periods that began after the fault.
+    pub new_periods: usize,
     /// Rules that were broken.
     pub violations: Vec<String>,
     /// What the machine did meanwhile.
@@ -77,8 +81,20 @@ impl Outcome {
         if *doubled > 1 {
             found.push(format!("{doubled} frames came again after later ones"));
         }
-        if self.fault.keeps_the_pace() && self.lag_grown_ms > LAG_MAY_GROW_MS {
-            found.push(format!("segments come {} ms later than in the steady state", self.lag_grown_ms));
+        if let Some(latest) = self.fault.latest() {
+            let limit = i64::try_from((latest + POLLING).as_millis()).unwrap_or(i64::MAX);
+            if self.lag_grown_ms > limit {
+                found.push(format!(
+                    "segments come {} ms later than before, {limit} ms is the limit",
+                    self.lag_grown_ms
+                ));
+            }
+        }
+        if self.fault.keeps_the_period() && self.new_periods > 0 {
+            found.push(format!(
+                "{} new periods, though ffmpeg and packager had no reason to end",
+                self.new_periods
+            ));
         }
         let limit = self.fault.longest_wait() + Duration::from_secs(2);
         if self.longest_wait > limit {
@@ -115,10 +131,16 @@ impl fmt::Display for Outcome {
 pub async fn run(session: &mut Session, fault: Fault) -> Result<Outcome> {
     let (before, _) = session.viewer.newest().context("nothing was ever published")?;
     let broken_before = session.viewer.violations().len();
+    let begins_a_period = session.feed == Feed::OtherCodec;
     session.publish(Feed::First).await?;
     let began = Instant::now();
     let machine = Watch::begin();
-    session.viewer.until_after(before, BESIDE, Duration::from_secs(30)).await.context("before the fault")?;
+    let segments = BESIDE + if begins_a_period { OF_THE_OLD_PERIOD } else { 0 };
+    session
+        .viewer
+        .until_after(before, segments, Duration::from_secs(30))
+        .await
+        .context("before the fault")?;
 
     let (hit, hit_ms) = (Instant::now(), wall_ms());
     let (hit_at, _) = session.viewer.newest().context("nothing is published")?;
@@ -129,7 +151,7 @@ pub async fn run(session: &mut Session, fault: Fault) -> Result<Outcome> {
         session.publish(feed).await?;
         session.publisher.wait(Duration::from_secs(30)).await?;
     }
-    let after = AFTER.min(Duration::from_secs(fault.reconnect_window().into()) / 3);
+    let after = AFTER.min(Duration::from_secs(fault.setting().reconnect_window.into()) / 3);
     let end = wall_ms() + i64::try_from(after.as_millis()).unwrap_or(0);
     let last = session.viewer.until_shown(end, Duration::from_secs(60)).await.context("after the fault")?;
 
@@ -145,6 +167,7 @@ pub async fn run(session: &mut Session, fault: Fault) -> Result<Outcome> {
     let frames = frames(session, fault, before, sent).await?;
     let violations = session.viewer.violations().split_off(broken_before);
     let longest_wait = session.viewer.longest_wait(hit);
+    let new_periods = session.viewer.periods_begun_after(hit_at);
     Ok(Outcome {
         fault,
         hit_ms,
@@ -152,6 +175,7 @@ pub async fn run(session: &mut Session, fault: Fault) -> Result<Outcome> {
         frames,
         lag_grown_ms,
         lag_beyond_ms,
+        new_periods,
         violations,
         machine: machine.seen(),
     })

@@ -10,6 +10,7 @@ use reqwest::Url;
 use serde_json::json;
 use tokio::net::TcpStream;
 
+use super::fault::Setting;
 use super::viewer::Viewer;
 use crate::installation::{Installation, text};
 
@@ -25,8 +26,8 @@ const SEGMENT: Duration = Duration::from_secs(2);
 
 /// A channel under test.
 pub struct Session {
-    /// The channel's `Reconnect_window` in seconds.
-    pub reconnect_window: u32,
+    /// What the channel and its installation are like.
+    pub setting: Setting,
     /// The installation.
     pub installation: Installation,
     /// The job.
@@ -37,6 +38,8 @@ pub struct Session {
     pub dash: String,
     /// Who publishes at the moment.
     pub publisher: Publisher,
+    /// What was published last.
+    pub feed: Feed,
     /// Who watches.
     pub viewer: Viewer,
     /// How late segments came at first, before anything went wrong.
@@ -107,18 +110,22 @@ impl Feed {
 }
 
 impl Session {
-    /// Starts everything and waits until a channel with this `Reconnect_window` (seconds) is on air.
+    /// Starts everything and waits until a channel is on air.
     ///
     /// # Errors
     /// When something does not come up in time.
-    pub async fn start(reconnect_window: u32) -> Result<Self> {
+    pub async fn start(setting: Setting) -> Result<Self> {
         for feed in [Feed::First, Feed::Back, Feed::Other, Feed::OtherCodec] {
             feed.flv().await?;
         }
-        let installation = Installation::start(1).await?;
+        let installation = if setting.has_small_disks {
+            Installation::start_on_small_disks(2).await?
+        } else {
+            Installation::start(1).await?
+        };
         let mut job = installation.sample_job()?;
         job["Output"]["Time_shift_buffer_depth"] = json!(600);
-        job["Output"]["Reconnect_window"] = json!(reconnect_window);
+        job["Output"]["Reconnect_window"] = json!(setting.reconnect_window);
         job["Output"]["Video_outputs"] = json!([
             {"Label": "low", "Codec": "h264", "Framerate": 30, "Width": 320, "Height": 180,
              "Bitrate": "400k", "Max_bitrate": "500k", "Preset": "veryfast", "Threads": 1},
@@ -137,7 +144,7 @@ impl Session {
         publisher.wait(Duration::from_secs(30)).await?;
         let (newest, _) = viewer.newest().context("nothing was ever published")?;
         let steady_lag_ms = viewer.least_lag_ms(0, newest).context("segments without a date")?;
-        Ok(Self { reconnect_window, installation, id, hls, dash, publisher, viewer, steady_lag_ms })
+        Ok(Self { setting, installation, id, hls, dash, publisher, feed: Feed::Back, viewer, steady_lag_ms })
     }
 
     /// Begins to publish; the earlier publisher must have ended.
@@ -148,6 +155,7 @@ impl Session {
         let url = ingest_url(&self.installation, &self.id).await?;
         until_accepted(&url).await?;
         self.publisher = Publisher::start(&feed.flv().await?, &url, Repeat::Once)?;
+        self.feed = feed;
         Ok(())
     }
 }

@@ -49,6 +49,8 @@ struct Seen {
     violations: Vec<String>,
     /// Whether unanswered polls are expected.
     is_store_away: bool,
+    /// How often that began: a poll may be under way while a store makes room for another.
+    times_away: u64,
 }
 
 /// The viewer; it stops looking when dropped.
@@ -88,7 +90,9 @@ impl Viewer {
 
     /// While the store is away, unanswered polls are no violation.
     pub fn store_is_away(&self, is_away: bool) {
-        lock(&self.seen).is_store_away = is_away;
+        let mut seen = lock(&self.seen);
+        seen.is_store_away = is_away;
+        seen.times_away += u64::from(is_away);
     }
 
     /// Number of the newest segment of the first rendition, and when it was seen.
@@ -172,8 +176,16 @@ impl Viewer {
     fn lags_ms(&self, after: u64, up_to: u64) -> Vec<i64> {
         let seen = lock(&self.seen);
         let Some(segments) = seen.segments.get(&self.first) else { return Vec::new() };
-        let of = segments.range(after + 1..=up_to);
+        let of = segments.range(after + 1..after.max(up_to) + 1);
         of.filter_map(|(_, fetched)| Some(fetched.seen_wall_ms - fetched.end_ms?)).collect()
+    }
+
+    /// How many periods of the first rendition began after segment `number`.
+    pub fn periods_begun_after(&self, number: u64) -> usize {
+        let seen = lock(&self.seen);
+        let Some(segments) = seen.segments.get(&self.first) else { return 0 };
+        let maps: Vec<&Url> = segments.range(number..).map(|(_, fetched)| &fetched.map).collect();
+        maps.windows(2).filter(|pair| pair[0] != pair[1]).count()
     }
 
     /// The names of all renditions with pictures.
@@ -232,10 +244,10 @@ impl Poller {
         loop {
             interval.tick().await;
             for (rendition, watch) in self.renditions.iter().zip(&mut watches) {
-                let was_away = lock(&self.seen).is_store_away;
+                let before = self.store_was_away();
                 match self.look(rendition, watch).await {
                     Ok(()) => {}
-                    Err(_) if was_away || lock(&self.seen).is_store_away => {}
+                    Err(_) if before.0 || before != self.store_was_away() => {}
                     Err(error) => self.complain(format!("{}: {error:#}", rendition.name)),
                 }
             }
@@ -254,6 +266,12 @@ impl Poller {
                 self.complain(format!("the renditions begin or end apart for {UNEVEN:?}"));
             }
         }
+    }
+
+    /// Whether the store is away, and how often it has been.
+    fn store_was_away(&self) -> (bool, u64) {
+        let seen = lock(&self.seen);
+        (seen.is_store_away, seen.times_away)
     }
 
     /// Holds playlists that were written together against each other.
