@@ -10,6 +10,7 @@ use ez_domain::lifecycle::{RunOutcome, RunState};
 use ez_manifest::fmp4::{InitSegment, MediaSegment};
 use ez_testkit::machine::undisturbed;
 use ez_testkit::media::publisher::{Publisher, Repeat};
+use ez_testkit::media::source::Contribution;
 use ez_testkit::wait::eventually;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -33,11 +34,11 @@ fn child(run: &Running, program: &str) -> Result<Pid> {
     anyhow::bail!("no {program} runs in {}", run.folder().display())
 }
 
-async fn survives_the_death_of(program: &str, number: u8) -> Result<()> {
+async fn survives_the_death_of(program: &str, number: u8, sent: Contribution) -> Result<()> {
     let bucket = Bucket::start().await;
     let mut run = Running::start(&bucket, job(number), 1, spec()).await?;
     let mut viewer = Viewer::new(&spec());
-    let flv = contribution(14, 0).flv().await?;
+    let flv = sent.flv().await?;
     let mut publisher = Publisher::start(&flv, &run.ingest_url, Repeat::Once)?;
     run.until("it streams", 15, |state, _| matches!(state, RunState::Streaming { .. })).await?;
     viewer.until(&run, "two segments", |text| segments(text) >= 2).await?;
@@ -70,12 +71,19 @@ async fn survives_the_death_of(program: &str, number: u8) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ffmpeg_killed_costs_no_frame() -> Result<()> {
-    undisturbed(async || survives_the_death_of("ffmpeg", 4).await).await
+    undisturbed(async || survives_the_death_of("ffmpeg", 4, contribution(14, 0)).await).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn packager_killed_costs_no_frame() -> Result<()> {
-    undisturbed(async || survives_the_death_of("packager", 5).await).await
+    undisturbed(async || survives_the_death_of("packager", 5, contribution(14, 0)).await).await
+}
+
+/// The new ffmpeg begins with a key frame that is no IDR picture, and with pictures that refer to what it never saw.
+#[tokio::test(flavor = "multi_thread")]
+async fn ffmpeg_killed_costs_no_frame_of_open_gops() -> Result<()> {
+    let open = Contribution { open_gop: true, b_frames: 2, ..contribution(14, 0) };
+    undisturbed(async || survives_the_death_of("ffmpeg", 18, open.clone()).await).await
 }
 
 /// A child that hangs takes neither the end of its input nor SIGTERM for an answer.

@@ -135,48 +135,50 @@ async fn a_still_that_fails_is_made_again() -> Result<()> {
 /// Encoders of H.265 code most key frames so that pictures before them may be referred to (open GOP).
 #[tokio::test(flavor = "multi_thread")]
 async fn a_publisher_of_open_gops_leaves_freezes_and_returns_in_one_period() -> Result<()> {
-    undisturbed(async || {
-        let bucket = Bucket::start().await;
-        let mut run = Running::start(&bucket, job(15), 1, spec()).await?;
-        let mut viewer = Viewer::new(&spec());
-        let open = |seconds, first| Contribution {
-            video: VideoCodec::H265,
-            b_frames: 2,
-            ..contribution(seconds, first)
-        };
-        let mut publisher = Publisher::start(&open(4, 0).flv().await?, &run.ingest_url, Repeat::Once)?;
-        publisher.wait(Duration::from_secs(20)).await?;
-        run.until("the gap is noticed", 10, |state, _| matches!(state, RunState::Interrupted { .. })).await?;
-        let at_the_gap = segments(&viewer.look(&run).await?);
-        viewer.until(&run, "two more segments", |text| segments(text) >= at_the_gap + 2).await?;
+    undisturbed(async || open_gops_go_on_in_one_period(VideoCodec::H265, 15).await).await
+}
 
-        let mut publisher = Publisher::start(&open(12, 1000).flv().await?, &run.ingest_url, Repeat::Once)?;
-        run.until("it streams again", 10, |state, _| matches!(state, RunState::Streaming { .. })).await?;
-        let before = segments(&viewer.look(&run).await?);
-        viewer.until(&run, "the returner's segments", |text| segments(text) >= before + 2).await?;
-        publisher.pause()?;
-        run.until("the silence is noticed", 10, |state, _| matches!(state, RunState::Interrupted { .. }))
-            .await?;
-        let before = segments(&viewer.look(&run).await?);
-        viewer.until(&run, "a segment of the silence", |text| segments(text) > before).await?;
-        publisher.resume()?;
-        run.until("it streams on", 10, |state, _| matches!(state, RunState::Streaming { .. })).await?;
-        publisher.wait(Duration::from_secs(30)).await?;
-        run.stop().await?;
-        let ended = viewer.look(&run).await?;
-        assert!(!ended.contains("#EXT-X-DISCONTINUITY\n"), "{ended}");
+#[tokio::test(flavor = "multi_thread")]
+async fn so_does_one_whose_key_frames_are_no_idr_pictures_of_h264() -> Result<()> {
+    undisturbed(async || open_gops_go_on_in_one_period(VideoCodec::H264, 17).await).await
+}
 
-        let periods = decode_periods(&run, "low").await?;
-        let [read] = periods.as_slice() else { bail!("not one period: {periods:?}") };
-        assert_eq!((read.first, read.last), (Some(0), Some(1359)), "{read:?}");
-        assert_eq!((read.out_of_order, read.unreadable), (0, 0), "{read:?}");
-        // Missing are the numbers between the two, and what was stale after the silence: about its length, up
-        // to a key frame, of which there is one a second.
-        let stale = read.dropped.checked_sub(1000 - 120).context("less missing than was never sent")?;
-        assert!((1..=180).contains(&stale), "{stale} frames: {read:?}");
-        Ok(())
-    })
-    .await
+async fn open_gops_go_on_in_one_period(video: VideoCodec, number: u8) -> Result<()> {
+    let bucket = Bucket::start().await;
+    let mut run = Running::start(&bucket, job(number), 1, spec()).await?;
+    let mut viewer = Viewer::new(&spec());
+    let open =
+        |seconds, first| Contribution { video, open_gop: true, b_frames: 2, ..contribution(seconds, first) };
+    let mut publisher = Publisher::start(&open(4, 0).flv().await?, &run.ingest_url, Repeat::Once)?;
+    publisher.wait(Duration::from_secs(20)).await?;
+    run.until("the gap is noticed", 10, |state, _| matches!(state, RunState::Interrupted { .. })).await?;
+    let at_the_gap = segments(&viewer.look(&run).await?);
+    viewer.until(&run, "two more segments", |text| segments(text) >= at_the_gap + 2).await?;
+
+    let mut publisher = Publisher::start(&open(12, 1000).flv().await?, &run.ingest_url, Repeat::Once)?;
+    run.until("it streams again", 10, |state, _| matches!(state, RunState::Streaming { .. })).await?;
+    let before = segments(&viewer.look(&run).await?);
+    viewer.until(&run, "the returner's segments", |text| segments(text) >= before + 2).await?;
+    publisher.pause()?;
+    run.until("the silence is noticed", 10, |state, _| matches!(state, RunState::Interrupted { .. })).await?;
+    let before = segments(&viewer.look(&run).await?);
+    viewer.until(&run, "a segment of the silence", |text| segments(text) > before).await?;
+    publisher.resume()?;
+    run.until("it streams on", 10, |state, _| matches!(state, RunState::Streaming { .. })).await?;
+    publisher.wait(Duration::from_secs(30)).await?;
+    run.stop().await?;
+    let ended = viewer.look(&run).await?;
+    assert!(!ended.contains("#EXT-X-DISCONTINUITY\n"), "{ended}");
+
+    let periods = decode_periods(&run, "low").await?;
+    let [read] = periods.as_slice() else { bail!("not one period: {periods:?}") };
+    assert_eq!((read.first, read.last), (Some(0), Some(1359)), "{read:?}");
+    assert_eq!((read.out_of_order, read.unreadable), (0, 0), "{read:?}");
+    // Missing are the numbers between the two, and what was stale after the silence: about its length, up
+    // to a key frame, of which there is one a second.
+    let stale = read.dropped.checked_sub(1000 - 120).context("less missing than was never sent")?;
+    assert!((1..=180).contains(&stale), "{stale} frames: {read:?}");
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]

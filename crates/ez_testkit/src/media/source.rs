@@ -81,6 +81,8 @@ pub struct Contribution {
     pub b_frames: u8,
     /// Video codec.
     pub video: VideoCodec,
+    /// Whether pictures may refer beyond the key frame that follows them. H.265 always does so here.
+    pub open_gop: bool,
     /// Video bitrate, kept nearly constant.
     pub kilobits_per_second: u32,
     /// Audio track.
@@ -100,6 +102,7 @@ impl Default for Contribution {
             gop_seconds: 2.0,
             b_frames: 2,
             video: VideoCodec::H264,
+            open_gop: false,
             kilobits_per_second: 2500,
             sound: Sound::Beep { sample_rate: 48_000, channels: 2 },
             first_counter: 0,
@@ -202,7 +205,10 @@ impl Contribution {
         };
         let profile = if self.b_frames == 0 { "baseline" } else { "high" };
         let encoder = match self.video {
-            VideoCodec::H264 => format!("libx264 -preset veryfast -profile:v {profile} -sc_threshold 0"),
+            VideoCodec::H264 => {
+                let open = if self.open_gop { " -x264-params open-gop=1" } else { "" };
+                format!("libx264 -preset veryfast -profile:v {profile} -sc_threshold 0{open}")
+            }
             VideoCodec::H265 => {
                 format!(
                     "libx265 -preset ultrafast -x265-params log-level=error:scenecut=0:bframes={}",
