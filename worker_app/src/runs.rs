@@ -208,7 +208,7 @@ impl Runs {
         }
         let adopted = process::Adopted::find(pid)?;
         tracing::info!(run = %id, job = %id.job, epoch = id.epoch.number(), pid, port = rtmp_port, "taking up a transcoder that reported itself");
-        let plan = record::read(&self.shared.launcher.folder(id)).map(|record| record.plan);
+        let plan = record::read(id, &self.shared.launcher.folder(id)).map(|record| record.plan);
         let port = self.shared.ports.adopt(rtmp_port);
         let entry = self.supervise(id, plan, port, Some(Process::Adopted(adopted)));
         if table.draining {
@@ -278,7 +278,7 @@ impl Runs {
         self.shared.tasks.spawn("remove a run's folder", OnFailure::Log, async move {
             match tokio::fs::remove_dir_all(&folder).await {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    tracing::warn!(job = %id.job, epoch = %id.epoch, run = %id, folder = %folder.display(), %error, "the folder of an ended run stays");
+                    tracing::warn!(run = %id, job = %id.job, epoch = id.epoch.number(), folder = %folder.display(), %error, "the folder of an ended run stays");
                 }
                 Ok(()) | Err(_) => {}
             }

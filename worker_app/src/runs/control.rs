@@ -120,7 +120,10 @@ async fn converse(stream: UnixStream, runs: Runs) -> Result<()> {
     let ended = relay(&mut lines, &mut write, inbox, number, &attachment.inbox).await;
     // A supervisor that is gone needs no word of it.
     drop(attachment.inbox.send(Message::Disconnected { link: number }).await);
-    ended
+    if let Err(error) = ended {
+        tracing::warn!(run = %id, job = %id.job, epoch = id.epoch.number(), pid, error = format!("{error:#}"), "a transcoder's connection is dropped");
+    }
+    Ok(())
 }
 
 /// Passes words up and orders down until one side ends.

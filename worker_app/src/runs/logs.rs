@@ -9,6 +9,8 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use ez_domain::id::RunId;
+
 /// Size from which on a file is turned over.
 const LARGEST: u64 = 10 * 1024 * 1024;
 /// Files that are kept for a look afterwards.
@@ -24,7 +26,7 @@ pub(super) fn open(path: &Path) -> std::io::Result<File> {
 }
 
 /// Turns the file over when it is too large.
-pub(super) fn bound(path: &Path) {
+pub(super) fn bound(id: RunId, path: &Path) {
     let bounded = || -> std::io::Result<()> {
         if path.metadata()?.len() > LARGEST {
             // `copy` keeps the mode, 0600.
@@ -34,7 +36,7 @@ pub(super) fn bound(path: &Path) {
         Ok(())
     };
     if let Err(error) = bounded() {
-        tracing::warn!(path = %path.display(), %error, "a transcoder's log cannot be bounded");
+        tracing::warn!(run = %id, job = %id.job, epoch = id.epoch.number(), path = %path.display(), %error, "a transcoder's log cannot be bounded");
     }
 }
 
@@ -110,14 +112,18 @@ mod tests {
 
     #[test]
     fn a_large_file_is_turned_over_under_its_writer() {
+        let id = RunId {
+            job: ez_domain::id::JobId::from_uuid(uuid::Uuid::new_v4()),
+            epoch: ez_domain::id::Epoch::new(1),
+        };
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.log");
         let mut writer = open(&path).unwrap();
         writer.write_all(b"small\n").unwrap();
-        bound(&path);
+        bound(id, &path);
         assert_eq!(std::fs::read(&path).unwrap(), b"small\n");
         writer.write_all(&vec![b'x'; usize::try_from(LARGEST).unwrap()]).unwrap();
-        bound(&path);
+        bound(id, &path);
         writer.write_all(b"next\n").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"next\n");
         let old = path.with_extension("log.1").metadata().unwrap();

@@ -59,10 +59,10 @@ impl Record {
 }
 
 /// Reads the record in a run's folder; one that is missing or damaged counts as none.
-pub(super) fn read(folder: &Path) -> Option<Record> {
+pub(super) fn read(id: RunId, folder: &Path) -> Option<Record> {
     let bytes = std::fs::read(folder.join(NAME)).ok()?;
     serde_json::from_slice(&bytes)
-        .inspect_err(|error| tracing::warn!(folder = %folder.display(), %error, "a run's record is damaged"))
+        .inspect_err(|error| tracing::warn!(run = %id, job = %id.job, epoch = id.epoch.number(), folder = %folder.display(), %error, "a run's record is damaged"))
         .ok()
 }
 
@@ -74,7 +74,7 @@ pub(super) fn scan(folder: &Path) -> Vec<(RunId, Option<Record>)> {
         .filter_map(|entry| {
             let entry = entry.ok()?;
             let id: RunId = entry.file_name().to_str()?.parse().ok()?;
-            Some((id, read(&entry.path())))
+            Some((id, read(id, &entry.path())))
         })
         .collect()
 }

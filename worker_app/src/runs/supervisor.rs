@@ -291,7 +291,7 @@ impl Supervisor {
 
     /// Every few seconds: is it still there, and is its log still small?
     fn look(&mut self, process: &Process) {
-        logs::bound(&self.launcher.log(self.id));
+        logs::bound(self.id, &self.launcher.log(self.id));
         self.silent_looks += 1;
         if self.silent_looks >= SILENT_LOOKS && self.killed.is_none() {
             self.kill(process, "it said nothing for 20 s");

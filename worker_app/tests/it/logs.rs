@@ -44,18 +44,21 @@ async fn a_run_s_last_lines_are_told_also_after_it_is_forgotten() {
 
 #[tokio::test]
 async fn each_line_about_a_run_names_job_and_epoch() {
-    let scheduler = Scheduler::start().await;
-    let host = Host::started(&scheduler).await;
-    behave(&host.data(), "crash");
-    let order = run(new_job(), 4);
-    scheduler.order(vec![order.clone()]);
-    reported(&scheduler, &order, "its end", has_exited).await;
-    let log = host.log();
-    let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let about: Vec<_> = lines.filter(|line| line["run"].is_string()).collect();
-    assert!(about.len() >= 3, "{log}");
-    for line in about {
-        assert_eq!((&line["job"], &line["epoch"]), (&json!(order.job), &json!(4)), "{line}");
-        assert_eq!(line["run"], format!("{}-4", order.job));
+    for (behaviour, word) in [("crash", "transcoder died"), ("raves", "connection is dropped")] {
+        let scheduler = Scheduler::start().await;
+        let host = Host::started(&scheduler).await;
+        behave(&host.data(), behaviour);
+        let order = run(new_job(), 4);
+        scheduler.order(vec![order.clone()]);
+        reported(&scheduler, &order, "its end", has_exited).await;
+        let log = host.log();
+        // A line that has the job in a path or in its words is about the run, too.
+        let about: Vec<_> = log.lines().filter(|line| line.contains(&order.job.to_string())).collect();
+        assert!(about.len() >= 3 && about.iter().any(|line| line.contains(word)), "{behaviour}: {log}");
+        for line in about {
+            let line: Value = serde_json::from_str(line).unwrap();
+            assert_eq!((&line["job"], &line["epoch"]), (&json!(order.job), &json!(4)), "{line}");
+            assert_eq!(line["run"], format!("{}-4", order.job));
+        }
     }
 }

@@ -108,6 +108,10 @@ impl Actor {
             rtmp_port: self.description.rtmp_port,
         };
         say(&mut stream, &hello)?;
+        if self.behaviour == "raves" {
+            say(&mut stream, &hello)?;
+            return Some(3);
+        }
         if self.behaviour == "fail" {
             let failure = Failure::final_(Fault::Destination, "the bucket is gone");
             let outcome = RunOutcome::Failed { failure };
