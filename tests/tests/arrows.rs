@@ -9,7 +9,7 @@ use serde_json::Value;
 const TIERS: [&[&str]; 7] = [
     &["ez_domain", "ez_contribution", "ez_manifest"],
     &["ez_media", "ez_api"],
-    &["ez_redis"],
+    &["ez_redis", "ez_aws"],
     &["ez_service", "ez_store", "ez_queue", "ez_objects", "ez_ingest", "ez_testkit"],
     &["ez_origin"],
     &["api_server", "scheduler", "worker_app", "worker_transcoder", "key_server", "ez_local"],

@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use bytes::Bytes;
+use ez_aws::AccessKey;
 use ez_domain::id::Epoch;
 use ez_domain::secret::Secret;
 use ez_local::s3::{Options, serve};
 use ez_objects::dice::Dice;
-use ez_objects::s3::{AccessKey, Config, S3Store};
+use ez_objects::s3::{Config, S3Store};
 use ez_objects::{Body, ETag, ObjectStore, Precondition, PutOptions, WriteId};
 use futures::future::join_all;
 use tokio::net::TcpListener;

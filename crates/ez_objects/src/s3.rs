@@ -15,7 +15,7 @@ use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use bytes::Bytes;
 use ez_domain::id::Epoch;
 
-pub use self::config::{AccessKey, Checksums, Config};
+pub use self::config::{Checksums, Config};
 use crate::error::{Cause, Error};
 use crate::object::{
     Body, DELETE_BATCH_MAX, ETag, Listed, ObjectInfo, ObjectStore, Page, Precondition, PutOptions, file_error,

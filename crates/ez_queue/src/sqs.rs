@@ -21,7 +21,7 @@ use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeN
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout};
 
-pub use self::config::{AccessKey, Config};
+pub use self::config::Config;
 pub use self::keys::{HalfAccessKey, Keys};
 use crate::{Command, CommandQueue, Delivery, QueueError};
 

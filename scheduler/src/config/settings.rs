@@ -203,7 +203,7 @@ impl S3 {
         let secret = secret("Secret_access_key", self.secret_access_key, &self.secret_access_key_file)?;
         let access_key = match (self.access_key_id.is_empty(), secret) {
             (true, None) => None,
-            (false, Some(secret)) => Some(s3::AccessKey { id: self.access_key_id, secret }),
+            (false, Some(secret)) => Some(ez_aws::AccessKey { id: self.access_key_id, secret }),
             (true, Some(_)) | (false, None) => return Err(ConfigFault::HalfAccessKey),
         };
         Ok(s3::Config {

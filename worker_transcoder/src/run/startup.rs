@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use ez_api::internal::{FromTranscoder, RunDescription};
+use ez_aws::AccessKey;
 use ez_domain::lifecycle::RunState;
 use ez_ingest::Ingest;
 use ez_objects::ObjectStore;
-use ez_objects::s3::{AccessKey, Checksums, Config as StoreConfig, S3Store};
+use ez_objects::s3::{Checksums, Config as StoreConfig, S3Store};
 use ez_origin::Origin;
 use ez_service::clock::RunClock;
 use tokio::net::TcpListener;

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use ez_aws::AccessKey;
 use ez_domain::secret::Secret;
 use ez_local::s3::{Error, Options, serve};
-use ez_objects::s3::{AccessKey, Config, S3Store};
+use ez_objects::s3::{Config, S3Store};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use ez_aws::AccessKey;
 use ez_domain::id::Epoch;
 use ez_domain::secret::Secret;
 use ez_local::s3::{Error, serve};
 use ez_objects::conformance::races;
 use ez_objects::dice::Dice;
-use ez_objects::s3::{AccessKey, Config, S3Store};
+use ez_objects::s3::{Config, S3Store};
 use ez_objects::{Body, Cause, ObjectStore, Precondition, PutOptions, WriteId};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};

@@ -4,12 +4,10 @@ use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
-use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
-    BehaviorVersion, Builder, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
-    StalledStreamProtectionConfig,
+    Builder, RequestChecksumCalculation, ResponseChecksumValidation, StalledStreamProtectionConfig,
 };
-use ez_domain::secret::Secret;
+use ez_aws::{AccessKey, CONNECT_TIMEOUT};
 use serde::{Deserialize, Serialize};
 
 /// The settings of one bucket.
@@ -30,8 +28,7 @@ pub struct Config {
     /// The access key; without one the usual AWS chain is asked (environment, profile, role).
     #[serde(default)]
     pub access_key: Option<AccessKey>,
-    /// How long a connection may take, in milliseconds. Default 3100, a little over the 3 s after
-    /// which TCP repeats a lost SYN for the second time.
+    /// How long a connection may take, in milliseconds. Default 3100 ([`CONNECT_TIMEOUT`]).
     #[serde(default = "default_connect_timeout_ms")]
     pub connect_timeout_ms: u64,
     /// How long one request with its bodies may take at most, in milliseconds. Default 60 000: a
@@ -52,16 +49,6 @@ pub enum Checksums {
     RequiredOnly,
 }
 
-/// An explicit access key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AccessKey {
-    /// The public half.
-    pub id: String,
-    /// The secret half.
-    pub secret: Secret<String>,
-}
-
 impl Config {
     /// The settings for this bucket with everything else as by default.
     pub fn new(bucket: impl Into<String>) -> Self {
@@ -77,27 +64,11 @@ impl Config {
     }
 
     pub(super) async fn client(&self) -> Client {
-        let region = Region::new(self.region.clone());
-        let mut builder = if let Some(key) = &self.access_key {
-            // Nothing of the chain is loaded: it would ask the instance metadata service.
-            let credentials =
-                Credentials::new(key.id.clone(), key.secret.expose().clone(), None, None, "configuration");
-            Builder::new().credentials_provider(credentials)
-        } else {
-            let shared =
-                aws_config::defaults(BehaviorVersion::v2026_01_12()).region(region.clone()).load().await;
-            Builder::from(&shared)
-        };
-        builder = builder
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(region)
+        let connect_timeout = Duration::from_millis(self.connect_timeout_ms);
+        let shared = ez_aws::sdk_config(&self.region, self.access_key.as_ref(), connect_timeout).await;
+        let mut builder = Builder::from(&shared)
             .retry_config(RetryConfig::disabled())
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .connect_timeout(Duration::from_millis(self.connect_timeout_ms))
-                    .build(),
-            );
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
         if let Some(endpoint) = &self.endpoint {
             builder = builder.endpoint_url(endpoint).force_path_style(true);
         }
@@ -117,8 +88,8 @@ fn default_region() -> String {
     "us-east-1".to_owned()
 }
 
-const fn default_connect_timeout_ms() -> u64 {
-    3100
+fn default_connect_timeout_ms() -> u64 {
+    u64::try_from(CONNECT_TIMEOUT.as_millis()).unwrap_or(u64::MAX)
 }
 
 const fn default_attempt_timeout_ms() -> u64 {
@@ -134,12 +105,5 @@ mod tests {
         assert_eq!(serde_json::from_str::<Config>(r#"{"bucket":"media"}"#).unwrap(), Config::new("media"));
         let error = serde_json::from_str::<Config>(r#"{"bucket":"media","end_point":"x"}"#).unwrap_err();
         assert!(error.to_string().contains("end_point"), "{error}");
-    }
-
-    #[test]
-    fn debug_output_hides_the_secret_half() {
-        let key = AccessKey { id: "AKIDTEST".to_owned(), secret: Secret::new("hunter2".to_owned()) };
-        let text = format!("{:?}", Config { access_key: Some(key), ..Config::new("media") });
-        assert!(text.contains("AKIDTEST") && !text.contains("hunter2"), "{text}");
     }
 }

@@ -1,8 +1,9 @@
 //! A local S3 for one test.
 
+use ez_aws::AccessKey;
 use ez_domain::secret::Secret;
 use ez_local::s3::{Error, Options, serve};
-use ez_objects::s3::{AccessKey, Checksums, Config, S3Store};
+use ez_objects::s3::{Checksums, Config, S3Store};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;

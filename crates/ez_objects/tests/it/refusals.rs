@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use ez_aws::AccessKey;
 use ez_domain::fault::Fault;
 use ez_domain::secret::Secret;
-use ez_objects::s3::{AccessKey, Config, S3Store};
+use ez_objects::s3::{Config, S3Store};
 use ez_objects::{Body, Cause, ETag, ObjectStore, Precondition, PutOptions};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;

@@ -1,15 +1,8 @@
 //! The settings of the queue on SQS.
 
-use std::time::Duration;
-
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::config::timeout::TimeoutConfig;
-use aws_sdk_sqs::config::{BehaviorVersion, Builder, Credentials, Region};
-use ez_domain::secret::Secret;
-
-/// How long a connection may take: a little over the 3 s after which TCP repeats a lost SYN for the
-/// second time.
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
+use aws_sdk_sqs::config::Builder;
+use ez_aws::{AccessKey, CONNECT_TIMEOUT};
 
 /// How the queue is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,15 +21,6 @@ pub struct Config {
     pub visibility_seconds: u64,
     /// Limit of one call in milliseconds, the wait for messages not counted. Default 2000.
     pub command_timeout_ms: u64,
-}
-
-/// An explicit access key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AccessKey {
-    /// The public half.
-    pub id: String,
-    /// The secret half.
-    pub secret: Secret<String>,
 }
 
 impl Default for Config {
@@ -66,21 +50,8 @@ impl Config {
     }
 
     pub(super) async fn client(&self) -> Client {
-        let region = Region::new(self.region.clone());
-        let mut builder = if let Some(key) = &self.access_key {
-            // Nothing of the chain is loaded: it would ask the instance metadata service.
-            let credentials =
-                Credentials::new(key.id.clone(), key.secret.expose().clone(), None, None, "configuration");
-            Builder::new().credentials_provider(credentials)
-        } else {
-            let shared =
-                aws_config::defaults(BehaviorVersion::v2026_01_12()).region(region.clone()).load().await;
-            Builder::from(&shared)
-        };
-        builder = builder
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(region)
-            .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).build());
+        let shared = ez_aws::sdk_config(&self.region, self.access_key.as_ref(), CONNECT_TIMEOUT).await;
+        let mut builder = Builder::from(&shared);
         if let Some(endpoint) = &self.endpoint {
             builder = builder.endpoint_url(endpoint);
         }

@@ -1,9 +1,10 @@
 //! `Sqs` of a service's configuration.
 
+use ez_aws::AccessKey;
 use ez_domain::secret::Secret;
 use serde::{Deserialize, Serialize};
 
-use super::{AccessKey, Config};
+use super::Config;
 
 /// What stands in the file; without a queue's name the queue is a Redis stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
