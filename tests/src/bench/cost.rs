@@ -18,13 +18,14 @@ pub(super) struct Cost {
     pub(super) ffmpeg: f64,
     pub(super) packager: f64,
     pub(super) ours: f64,
+    pub(super) ffmpeg_mib: f64,
     pub(super) packager_mib: f64,
     pub(super) transcoder_mib: f64,
     pub(super) worker_mib: f64,
 }
 
 impl Cost {
-    pub(super) fn all(self) -> f64 {
+    pub(super) fn all(&self) -> f64 {
         self.ffmpeg + self.packager + self.ours
     }
 }

@@ -51,11 +51,12 @@ pub(super) async fn floor(flv: &Path, job: &Value) -> Result<Cost> {
     let before = used([ffmpeg, packager])?;
     sleep_until(began + TO).await;
     let after = used([ffmpeg, packager])?;
-    let packager_mib = pss_mib(packager)?;
+    let (ffmpeg_mib, packager_mib) = (pss_mib(ffmpeg)?, pss_mib(packager)?);
     tokio::time::timeout(Duration::from_secs(60), shell.wait()).await.context("the shell does not end")??;
     Ok(Cost {
         ffmpeg: share(before, after, 0),
         packager: share(before, after, 1),
+        ffmpeg_mib,
         packager_mib,
         ..Cost::default()
     })

@@ -27,40 +27,89 @@ use crate::processes::{find, parent, pss_mib};
 const SECONDS: u32 = 30;
 const FRAMES: u16 = 30 * 30;
 
-/// Runs both sides; answers the table.
+/// Rounds unless the caller wishes another number.
+pub const ROUNDS: u32 = 3;
+
+/// Runs both sides in turn, `rounds` times in each mode; answers the table of medians.
 ///
 /// # Errors
-/// When either side does not run.
-pub async fn run() -> Result<String> {
+/// When either side does not run, or `rounds` is 0.
+pub async fn run(rounds: u32) -> Result<String> {
+    ensure!(rounds > 0, "0 rounds measure nothing");
     let flv = Contribution { seconds: SECONDS, b_frames: 0, ..Contribution::default() }.flv().await?;
-    let mut table = String::from("media: 30 s of 720p30, three renditions, veryfast, segments of 2 s\n\n");
+    let mut table = format!(
+        "media: 30 s of 720p30, three renditions, veryfast, segments of 2 s; medians of {rounds} rounds in turn\n\n"
+    );
     for low_latency in [false, true] {
         let job = job("veryfast", low_latency);
-        let channel = channel(&flv, &job).await?;
-        let floor = floor(&flv, &job).await?;
-        let _ = writeln!(table, "Low_latency_mode {low_latency}");
-        let _ = writeln!(table, "{:<44} {:>10} {:>10} {:>10}", "", "ours", "floor", "ours/floor");
-        let mut row = |name: &str, ours: f64, floor: Option<f64>| {
-            let beside = floor.map_or_else(String::new, |floor| format!("{floor:.3}"));
-            let ratio = floor.map_or_else(String::new, |floor| format!("{:.3}", ours / floor));
-            let _ = writeln!(table, "{name:<44} {ours:>10.3} {beside:>10} {ratio:>10}");
-        };
-        let cost = channel.cost;
-        row("ffmpeg, cores", cost.ffmpeg, Some(floor.ffmpeg));
-        row("packager, cores", cost.packager, Some(floor.packager));
-        row("worker_transcoder + worker_app, cores", cost.ours, None);
-        row("all, cores", cost.all(), Some(floor.all()));
-        row("packager, MiB (PSS)", cost.packager_mib, Some(floor.packager_mib));
-        row("worker_transcoder, MiB (PSS)", cost.transcoder_mib, None);
-        row("worker_app, MiB (PSS)", cost.worker_mib, None);
-        row("first playable, s after the publisher's start", channel.first_playable.as_secs_f64(), None);
-        row("newest-media latency, mean s", channel.latency_mean, None);
-        row("newest-media latency, worst s", channel.latency_worst, None);
-        row("frames dropped, all renditions", channel.dropped, None);
-        row("frames doubled, all renditions", channel.doubled, None);
-        table.push('\n');
+        let mut measured = Vec::new();
+        for _ in 0..rounds {
+            measured.push(Round { ours: channel(&flv, &job).await?, floor: floor(&flv, &job).await? });
+        }
+        let _ = writeln!(table, "Low_latency_mode {low_latency}\n{}", rows(&measured));
     }
     Ok(table)
+}
+
+/// One turn of both sides.
+struct Round {
+    ours: Channel,
+    floor: Cost,
+}
+
+fn rows(rounds: &[Round]) -> String {
+    type Figure = fn(&Channel) -> f64;
+    type Both = fn(&Cost) -> f64;
+    let mut rows =
+        format!("{:<44} {:>10} {:>10} {:>10} {:>15}\n", "", "ours", "floor", "ours/floor", "ratios");
+    let of = |value: &dyn Fn(&Round) -> f64| rounds.iter().map(value).collect::<Vec<_>>();
+    let both: [(&str, Both); 5] = [
+        ("ffmpeg, cores", |cost| cost.ffmpeg),
+        ("packager, cores", |cost| cost.packager),
+        ("all, cores", |cost| cost.all()),
+        ("ffmpeg, MiB (PSS)", |cost| cost.ffmpeg_mib),
+        ("packager, MiB (PSS)", |cost| cost.packager_mib),
+    ];
+    for (name, figure) in both {
+        let (ours, floor) = (of(&|round| figure(&round.ours.cost)), of(&|round| figure(&round.floor)));
+        let ratios = of(&|round| figure(&round.ours.cost) / figure(&round.floor));
+        let range = format!("{:.2} to {:.2}", least(&ratios), most(&ratios));
+        let (ours, floor, ratio) = (median(ours), median(floor), median(ratios));
+        let _ = writeln!(rows, "{name:<44} {ours:>10.3} {floor:>10.3} {ratio:>10.3} {range:>15}");
+    }
+    let alone: [(&str, Figure); 5] = [
+        ("worker_transcoder + worker_app, cores", |ours| ours.cost.ours),
+        ("worker_transcoder, MiB (PSS)", |ours| ours.cost.transcoder_mib),
+        ("worker_app, MiB (PSS)", |ours| ours.cost.worker_mib),
+        ("first playable, s after the publisher's start", |ours| ours.first_playable.as_secs_f64()),
+        ("newest-media latency, mean s", |ours| ours.latency_mean),
+    ];
+    for (name, figure) in alone {
+        let _ = writeln!(rows, "{name:<44} {:>10.3}", median(of(&|round| figure(&round.ours))));
+    }
+    let worst: [(&str, Figure); 3] = [
+        ("newest-media latency, worst s", |ours| ours.latency_worst),
+        ("frames dropped, all renditions, worst", |ours| ours.dropped),
+        ("frames doubled, all renditions, worst", |ours| ours.doubled),
+    ];
+    for (name, figure) in worst {
+        let _ = writeln!(rows, "{name:<44} {:>10.3}", most(&of(&|round| figure(&round.ours))));
+    }
+    rows
+}
+
+/// The middle one, of an even number the lower one of two.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn least(values: &[f64]) -> f64 {
+    values.iter().copied().fold(f64::INFINITY, f64::min)
+}
+
+fn most(values: &[f64]) -> f64 {
+    values.iter().copied().fold(f64::NEG_INFINITY, f64::max)
 }
 
 struct Channel {
@@ -120,6 +169,7 @@ async fn channel_cost(data: &Path, began: Instant) -> Result<Cost> {
         ffmpeg: cores(0),
         packager: cores(1),
         ours: cores(2) + cores(3),
+        ffmpeg_mib: pss_mib(ffmpeg)?,
         packager_mib: pss_mib(packager)?,
         transcoder_mib: pss_mib(transcoder)?,
         worker_mib: pss_mib(worker)?,

@@ -1,4 +1,4 @@
-//! `bench start [JOBS]`, `bench media`, `bench channels [SECONDS …]` and `bench control [JOBS …]`: figures of a
+//! `bench start [JOBS]`, `bench media [ROUNDS]`, `bench channels [SECONDS …]` and `bench control [JOBS …]`: figures of a
 //! whole installation, each beside a baseline of the same run.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "prints its table")]
@@ -28,7 +28,8 @@ async fn run(arguments: &[String]) -> Result<String> {
     match arguments.as_slice() {
         ["start"] => start::run(start::JOBS).await,
         ["start", jobs] => start::run(jobs.parse().with_context(|| format!("start {jobs}"))?).await,
-        ["media"] => media::run().await,
+        ["media"] => media::run(media::ROUNDS).await,
+        ["media", rounds] => media::run(rounds.parse().with_context(|| format!("media {rounds}"))?).await,
         ["channels", rest @ ..] => {
             let mut plan = channels::Plan::default();
             if let Some(seconds) = rest.first() {
@@ -54,7 +55,7 @@ async fn run(arguments: &[String]) -> Result<String> {
             control::run(plan).await
         }
         _ => bail!(
-            "usage: script/bench start [JOBS] | media | channels [SECONDS [PRESET [RENDITIONS]]] | control [JOBS [RATE [SECONDS]]]"
+            "usage: script/bench start [JOBS] | media [ROUNDS] | channels [SECONDS [PRESET [RENDITIONS]]] | control [JOBS [RATE [SECONDS]]]"
         ),
     }
 }
