@@ -185,7 +185,7 @@ impl Run {
         let window = Duration::from_secs(self.spec.reconnect_seconds.into());
         if self.interrupted_at.is_some_and(|since| now.saturating_sub(since) >= window) {
             tracing::info!("the reconnect window is over");
-            self.close_period(Next::Wait);
+            self.close_period(Next::Wait).await;
         }
         let patience = self.patience();
         let hung = self.period.as_ref().filter(|active| active.next.is_none() && active.has_begun);

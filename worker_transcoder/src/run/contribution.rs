@@ -118,7 +118,7 @@ impl Run {
             self.interrupted_at = Some(now);
             return self.put_out(output).await;
         }
-        self.close_period(Next::Wait);
+        self.close_period(Next::Wait).await;
         None
     }
 
@@ -137,7 +137,7 @@ impl Run {
                 }
                 Heard::NeedsNewPeriod { from, to } => {
                     tracing::info!(%from, %to, "the publisher's codec changed: a new period begins");
-                    self.close_period(Next::Recode);
+                    self.close_period(Next::Recode).await;
                 }
                 Heard::StillWanted => self.order_still(),
                 Heard::FillingBegan => {

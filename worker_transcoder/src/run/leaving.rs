@@ -38,7 +38,7 @@ impl Run {
         self.leaving = Some(Leaving { playlists, done: None, failure: None });
         self.ingest_end.cancel();
         if self.period.is_some() {
-            self.close_period(Next::Wait);
+            self.close_period(Next::Wait).await;
         } else {
             self.leave().await;
         }

@@ -76,7 +76,8 @@ impl Run {
     }
 
     /// Ends the input of the period; what follows is done when all of it is published.
-    pub(super) fn close_period(&mut self, next: Next) {
+    pub(super) async fn close_period(&mut self, next: Next) {
+        self.round_off().await;
         if let Some(active) = self.period.as_mut() {
             if active.next.is_none() || next == Next::Wait {
                 active.next = Some(next);
@@ -91,6 +92,20 @@ impl Run {
         }
         if next == Next::Wait {
             self.interrupted_at = None;
+        }
+    }
+
+    /// Gives a period that ends in order the rest of its media, once.
+    async fn round_off(&mut self) {
+        let Some(active) = self.period.as_ref().filter(|active| active.has_begun && active.next.is_none())
+        else {
+            return;
+        };
+        if let Some(contribution) = self.contribution.as_mut() {
+            let rest = contribution.end_period();
+            if !rest.tags.is_empty() && !active.period.write(rest.flv(), ENCODER_PATIENCE).await {
+                tracing::warn!("ffmpeg did not take the end of its media");
+            }
         }
     }
 

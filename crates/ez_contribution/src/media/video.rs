@@ -55,6 +55,9 @@ pub enum Role {
     Other,
 }
 
+/// `CodedFrames` of Enhanced RTMP: the head holds a composition time.
+const CODED_FRAMES: u8 = 1;
+
 /// The head of a video body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Packet {
@@ -80,18 +83,22 @@ impl Packet {
         body.slice(self.payload_at.min(body.len())..)
     }
 
-    /// A picture with another composition time; `None` where its head holds none, or not this one.
+    /// A picture of H.264 or H.265 with another composition time; `None` of anything else, or where no head holds it.
+    ///
+    /// Muxers leave the time out of the enhanced head where it is 0 (`CodedFramesX`); there it is put in.
     pub(crate) fn with_composition(&self, body: &[u8], composition_ms: i32) -> Option<Bytes> {
-        let is_enhanced = body.first()? & 0x80 != 0;
-        let behind_it = if is_enhanced { 8 } else { 5 };
-        let is_picture = matches!(self.role, Role::KeyFrame | Role::Frame);
-        if !is_picture || self.payload_at != behind_it || !(-(1 << 23)..1 << 23).contains(&composition_ms) {
+        let is_picture = matches!(self.role, Role::KeyFrame | Role::Frame) && self.codec.is_supported();
+        if !is_picture || !(-(1 << 23)..1 << 23).contains(&composition_ms) {
             return None;
         }
+        let [first, ..] = *body else { return None };
         let [_, time @ ..] = composition_ms.to_be_bytes();
-        let mut changed = body.to_vec();
-        changed.get_mut(behind_it - 3..behind_it)?.copy_from_slice(&time);
-        Some(Bytes::from(changed))
+        let head = if first & 0x80 == 0 {
+            body.get(..2)?.to_vec()
+        } else {
+            [&[first & 0xF0 | CODED_FRAMES], body.get(1..5)?].concat()
+        };
+        Some(Bytes::from([&head, time.as_slice(), body.get(self.payload_at..)?].concat()))
     }
 
     fn classic(first: u8, body: &[u8]) -> Option<Self> {
@@ -126,11 +133,11 @@ impl Packet {
         match packet_type {
             0 => Some(packet(Role::SequenceHeader, 0, 5)),
             // CodedFrames carries a composition time only where pictures are reordered outside the codec.
-            1 if matches!(codec, Codec::Avc | Codec::Hevc) => {
+            CODED_FRAMES if matches!(codec, Codec::Avc | Codec::Hevc) => {
                 let &[_, _, _, _, _, c0, c1, c2, ..] = body else { return None };
                 Some(packet(picture(frame_type), signed_24(c0, c1, c2), 8))
             }
-            1 | 3 => Some(packet(picture(frame_type), 0, 5)),
+            CODED_FRAMES | 3 => Some(packet(picture(frame_type), 0, 5)),
             _ => Some(packet(Role::Other, 0, 5)),
         }
     }
@@ -183,10 +190,12 @@ mod tests {
     #[test]
     fn the_composition_time_is_changed_where_there_is_one() {
         type Expected = Option<&'static [u8]>;
-        let cases: [(&str, &[u8], Expected); 4] = [
+        let cases: [(&str, &[u8], Expected); 6] = [
             ("avc", &[0x17, 1, 0, 0, 66, 9], Some(&[0x17, 1, 0xFF, 0xFF, 0xFE, 9])),
             ("hevc", b"\x91hvc1\x00\x00\x21x", Some(b"\x91hvc1\xFF\xFF\xFEx")),
-            ("hevc without time", b"\x93hvc1x", None),
+            ("hevc without time", b"\x93hvc1x", Some(b"\x91hvc1\xFF\xFF\xFEx")),
+            ("av1", b"\x91av01x", None),
+            ("enhanced header", b"\x90hvc1x", None),
             ("a header", &[0x17, 0, 0, 0, 0, 1], None),
         ];
         for (name, body, expected) in cases {

@@ -85,7 +85,8 @@ impl Contribution {
             self.fill_both();
             return;
         }
-        if video >= lone {
+        // What has begun goes on until a picture ends it: an owner that was held up hears its silence anew.
+        if video >= lone || self.video.filling.is_some() {
             self.ask_for_still();
             self.fill_video();
         }
@@ -177,6 +178,11 @@ impl Contribution {
 
     /// Writes all silent frames up to now.
     fn fill_audio(&mut self) {
+        self.fill_audio_until(self.now);
+    }
+
+    /// Writes all silent frames that begin up to `until`.
+    pub(super) fn fill_audio_until(&mut self, until: Nanos) {
         let Some(origin) = self.writer.origin() else { return };
         let mut slots = match self.audio.filling {
             Some(slots) => slots,
@@ -186,7 +192,7 @@ impl Contribution {
         self.audio.has_joined = false;
         for _ in 0..MAX_SLOTS {
             let dts = slots.origin + audio_frames(&self.audio.config, slots.next);
-            if dts > self.now {
+            if dts > until {
                 break;
             }
             self.write_audio(body.clone(), dts, Source::Repeat);

@@ -16,6 +16,9 @@ use crate::flv::{self, Kind, Tag};
 use crate::media::audio;
 use crate::media::video::{Codec, Packet};
 
+/// A little over an AAC frame of a rendition: 1024 samples at 48 kHz.
+const AUDIO_FRAME: Nanos = 22 * MS;
+
 /// The pictures of the last GOP, as the maker of a still wants them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastGop {
@@ -100,6 +103,20 @@ impl Contribution {
         self.write_picture(still.body.clone(), dts, still.composition, true, Source::Repeat);
         self.still = Some(still);
         self.fill_from = self.now;
+        self.finish()
+    }
+
+    /// Ends the stream of the present ffmpeg: where sound ends before the last picture, silence follows up to it.
+    ///
+    /// Else the last segment, which may hold a single picture, would be one without sound, and players of HLS would
+    /// find a hole there (EXT-X-GAP). Not for a period whose media is replayed in the next one.
+    pub fn end_period(&mut self) -> Output {
+        if let (Some((_, last)), Some(_)) = (self.video.last, self.writer.origin()) {
+            let end = last + self.settings.frame_duration.times(1).max(AUDIO_FRAME);
+            if self.audio.end.is_none_or(|audio| audio < end) {
+                self.fill_audio_until(end);
+            }
+        }
         self.finish()
     }
 

@@ -217,6 +217,11 @@ impl Rig {
         self.take(output);
     }
 
+    pub(super) fn end_period(&mut self) {
+        let output = self.contribution.end_period();
+        self.take(output);
+    }
+
     pub(super) fn begin_period(&mut self, from: Option<Duration>) {
         self.periods.push(Vec::new());
         let output = self.contribution.begin_period(from, self.now);

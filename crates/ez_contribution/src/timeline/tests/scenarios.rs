@@ -190,6 +190,56 @@ fn an_owner_that_was_held_up_takes_it_for_no_silence() {
 }
 
 #[test]
+fn a_picture_that_stands_goes_on_while_its_owner_is_held_up() {
+    let mut rig = Rig::new(settings(30));
+    rig.start(0);
+    rig.feed(&Encoder::A, 0, 0, 3000);
+    for (time, tag) in Encoder::A.tags(3000, 9000) {
+        if tag.kind == Kind::Audio {
+            rig.until(ms(time));
+            if time >= 5000 {
+                rig.contribution.listen_again(rig.now);
+            }
+            rig.push(tag);
+        }
+    }
+    rig.check();
+    let frames = rig.frames(true);
+    assert!(largest_hole(&frames, 0) <= 60, "{}", largest_hole(&frames, 0));
+    assert!(frames.last().unwrap().pts() > 8900, "{:?}", frames.last());
+}
+
+/// Where its last segment begins with its last picture, there must be sound in it.
+#[test]
+fn sound_of_a_period_ends_behind_its_last_picture_begins() {
+    let last = |rig: &Rig, is_video: bool| rig.frames(is_video).iter().map(|one| one.pts()).max().unwrap();
+    for (silent_from, composition) in [(1000, 0), (2950, 0), (3000, 0), (1000, 80), (3000, 80)] {
+        let encoder = Encoder { composition, ..Encoder::A };
+        for away in [0, 500, 1017] {
+            let mut rig = Rig::new(settings(30));
+            rig.start(0);
+            for (time, tag) in encoder.tags(0, 3000) {
+                if tag.kind == Kind::Video || time < silent_from {
+                    rig.until(ms(time));
+                    rig.push(tag);
+                }
+            }
+            rig.end(3000);
+            rig.until(ms(3000 + away));
+            let pictures = rig.frames(true).len();
+            rig.end_period();
+            rig.check();
+            assert_eq!(rig.frames(true).len(), pictures, "no picture more");
+            let (picture, sound) = (last(&rig, true), last(&rig, false));
+            assert!(
+                (picture..picture + 60).contains(&sound),
+                "{encoder:?}, {silent_from}, {away}: {picture}, {sound}"
+            );
+        }
+    }
+}
+
+#[test]
 fn without_filler_the_gap_stays() {
     let mut rig = Rig::new(crate::timeline::Settings { fill_gaps: false, ..settings(30) });
     rig.start(0);
