@@ -160,7 +160,7 @@ async fn place(
     match applied {
         Applied::Moved { job, effects } => {
             let (id, epoch) = (job.id, job.last_epoch);
-            tracing::info!(job = %id, %worker, %epoch, run = %RunId { job: id, epoch }, "placed");
+            tracing::info!(job = %id, %worker, epoch = epoch.number(), run = %RunId { job: id, epoch }, "placed");
             running.figures.placed(waited_ms);
             running.hints.follow(&job, &effects, None);
         }

@@ -95,7 +95,7 @@ impl Sweeper {
         let applied = apply(&*self.running.app.store, id, &event, CommitGuard::LeaseStillLapsed).await?;
         if let Applied::Moved { job, effects } = applied {
             let run = RunId { job: id, epoch };
-            tracing::warn!(job = %id, %epoch, %run, phase = job.phase.name().as_str(), "gave up a run: its worker fell silent");
+            tracing::warn!(job = %id, epoch = epoch.number(), %run, phase = job.phase.name().as_str(), "gave up a run: its worker fell silent");
             self.running.figures.given_up.inc();
             self.running.hints.follow(&job, &effects, None);
         }
@@ -112,7 +112,9 @@ impl Sweeper {
             }
         }
         if let Applied::Moved { job, effects } = apply(store, id, &Event::Tick, CommitGuard::Version).await? {
-            tracing::info!(job = %id, phase = job.phase.name().as_str(), reason = job.reason(), "deadline passed");
+            let epoch = job.last_epoch;
+            let run = (epoch != Epoch::default()).then(|| tracing::field::display(RunId { job: id, epoch }));
+            tracing::info!(job = %id, epoch = epoch.number(), run, phase = job.phase.name().as_str(), reason = job.reason(), "deadline passed");
             self.running.hints.follow(&job, &effects, None);
         }
         Ok(())

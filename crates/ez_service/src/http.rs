@@ -15,13 +15,13 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub use extract::Bytes256KiB;
+pub use extract::BoundedBody;
 pub use health::{Readiness, health_routes};
 pub use layers::standard_layers;
 pub use respond::ProblemResponse;
 pub use service_token::{ServiceToken, TooShort, guarded};
 
-/// Largest request body, in bytes.
+/// Largest request body, in bytes, unless a route takes more.
 pub const BODY_LIMIT: usize = 256 * 1024;
 /// Longest time that a request may take.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(15);

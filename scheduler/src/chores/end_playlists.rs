@@ -40,7 +40,7 @@ pub(super) async fn end(running: &Running, job: &Job, epoch: Epoch) -> Result<Pr
         Ok(Ok(_)) => None,
         // A new run owns the channel: the record has moved on, or is about to.
         Ok(Err(Stopped::Fenced(seen))) => {
-            tracing::info!(job = %job.id, %epoch, %run, %seen, "a newer run owns the playlists that were to be ended");
+            tracing::info!(job = %job.id, epoch = epoch.number(), %run, %seen, "a newer run owns the playlists that were to be ended");
             None
         }
         Ok(Err(Stopped::Failed(failure))) if failure.retryable => {
@@ -54,7 +54,7 @@ pub(super) async fn end(running: &Running, job: &Job, epoch: Epoch) -> Result<Pr
     let event = Event::PlaylistsEnded { epoch, failure };
     let applied = apply(&*running.app.store, job.id, &event, CommitGuard::Version).await?;
     if let Applied::Moved { job, .. } = applied {
-        tracing::info!(job = %job.id, %epoch, %run, reason = job.reason(), "the playlists of a job without a run were ended");
+        tracing::info!(job = %job.id, epoch = epoch.number(), %run, reason = job.reason(), "the playlists of a job without a run were ended");
     }
     Ok(Progress::Done)
 }

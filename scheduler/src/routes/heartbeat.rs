@@ -13,7 +13,7 @@ use ez_domain::fault::{Failure, Fault};
 use ez_domain::id::{Epoch, JobId, RunId};
 use ez_domain::job::{Job, Run};
 use ez_domain::lifecycle::{Event, Outcome, RunOutcome, RunState, step};
-use ez_service::http::{Bytes256KiB, ProblemResponse};
+use ez_service::http::{BoundedBody, ProblemResponse};
 use ez_service::telemetry::chain;
 use ez_store::{Applied, CommitGuard, RunFigures, SealError, StoreError, Stored, Totals, apply, apply_to};
 
@@ -22,10 +22,14 @@ use crate::app::{Running, millis};
 use crate::orders::Orders;
 use crate::troubles::is_away;
 
+/// Largest heartbeat: 4096 runs of a few kilobytes, as large as the answer may be. One that is refused for its
+/// size would end all runs of its worker.
+const LARGEST: usize = 16 * 1024 * 1024;
+
 /// `POST /heartbeat`.
 pub(crate) async fn beat(
     State(running): State<Arc<Running>>,
-    Bytes256KiB(body): Bytes256KiB,
+    BoundedBody(body): BoundedBody<LARGEST>,
 ) -> Result<Json<HeartbeatReply>, ProblemResponse> {
     let heartbeat: Heartbeat = serde_json::from_slice(&body).map_err(|error| unreadable(&error))?;
     let answered = answer(&running, &heartbeat).await;
@@ -117,7 +121,7 @@ async fn follow_report(
             let phase = job.phase.name().as_str();
             let (id, epoch) = (job.id, before.last_epoch);
             let run = RunId { job: id, epoch };
-            tracing::info!(job = %id, %epoch, %run, worker = %heartbeat.worker, phase, reason = job.reason(), "run reported");
+            tracing::info!(job = %id, epoch = epoch.number(), %run, worker = %heartbeat.worker, phase, reason = job.reason(), "run reported");
             running.hints.follow(&job, &effects, Some(heartbeat.worker));
             Ok(Some(job))
         }
@@ -134,7 +138,8 @@ async fn follow_report(
         }
         Err(error) if is_away(&error) => Err(error),
         Err(error) => {
-            tracing::warn!(job = %before.id, error = chain(&error), "a report was not taken up; the next heartbeat repeats it");
+            let run = RunId { job: before.id, epoch: before.last_epoch };
+            tracing::warn!(job = %run.job, epoch = run.epoch.number(), %run, error = chain(&error), "a report was not taken up; the next heartbeat repeats it");
             Ok(Some(Box::new(before)))
         }
     }
@@ -153,7 +158,7 @@ fn figures_of(report: &RunStatus) -> Option<RunFigures> {
         }
         Err(error) => {
             let run = RunId { job: report.job, epoch: report.epoch };
-            tracing::warn!(job = %run.job, epoch = %run.epoch, %run, error = chain(&error), "statistics cannot be kept");
+            tracing::warn!(job = %run.job, epoch = run.epoch.number(), %run, error = chain(&error), "statistics cannot be kept");
             None
         }
     }
@@ -172,7 +177,7 @@ async fn order(
         Err(error) => error,
     };
     let id = RunId { job: job.id, epoch: run.epoch };
-    tracing::error!(job = %id.job, epoch = %id.epoch, run = %id, error = chain(&error), "the stream key of a job cannot be opened: give all services the same master key");
+    tracing::error!(job = %id.job, epoch = id.epoch.number(), run = %id, error = chain(&error), "the stream key of a job cannot be opened: give all services the same master key");
     if report.is_some() {
         return Ok(Some(Orders::hold_on(job, run)));
     }

@@ -11,7 +11,7 @@ use ez_api::problem::Problem;
 use ez_domain::id::WorkerId;
 use ez_domain::placement::Standing;
 use ez_domain::units::Timestamp;
-use ez_service::http::{Bytes256KiB, ProblemResponse};
+use ez_service::http::{BoundedBody, ProblemResponse};
 use ez_store::WorkerRecord;
 use reqwest::Url;
 use serde::Serialize;
@@ -31,7 +31,7 @@ pub(crate) struct WorkerDocument {
 /// `POST /workers`: a worker introduces itself.
 pub(crate) async fn register(
     State(running): State<Arc<Running>>,
-    Bytes256KiB(body): Bytes256KiB,
+    BoundedBody(body): BoundedBody,
 ) -> Result<(StatusCode, Json<Registered>), ProblemResponse> {
     let worker: RegisterWorker = serde_json::from_slice(&body).map_err(|error| unreadable(&error))?;
     check(&worker).map_err(Problem::invalid_request)?;

@@ -1,11 +1,14 @@
 //! The surface: who is let in, and how refusals look.
 
+use ez_domain::id::{Epoch, JobId};
+use ez_domain::lifecycle::RunState;
 use reqwest::{Method, StatusCode};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::cluster::{Cluster, TOKEN, quick};
-use super::worker::Worker;
+use super::worker::{Worker, ingest, status};
 
 #[tokio::test]
 async fn every_refusal_is_a_problem() {
@@ -96,4 +99,17 @@ async fn it_drains_when_it_is_told_to() {
     assert_eq!(reqwest::get(format!("{url}/healthz")).await.unwrap().status(), StatusCode::OK);
     scheduler.stop().await.unwrap();
     assert!(reqwest::get(format!("{url}/healthz")).await.is_err(), "nobody listens any more");
+}
+
+/// One that is refused for its size would end all runs of its worker.
+#[tokio::test]
+async fn a_heartbeat_of_hundreds_of_runs_is_taken() {
+    let cluster = Cluster::start().await;
+    let scheduler = cluster.scheduler(quick()).await;
+    let worker = Worker::join(&scheduler.url).await;
+    let state = RunState::Listening { ingest: ingest(), reason: "x".repeat(2000), fault: None };
+    let runs: Vec<_> =
+        (0..300).map(|_| status(JobId::from_uuid(Uuid::new_v4()), Epoch::new(1), state.clone())).collect();
+    assert!(worker.beat(runs).await.known);
+    scheduler.stop().await.unwrap();
 }

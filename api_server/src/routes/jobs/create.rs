@@ -16,7 +16,7 @@ use ez_api::job::LiveJob;
 use ez_api::job_request::JobRequest;
 use ez_api::problem::Problem;
 use ez_domain::id::JobId;
-use ez_service::http::Bytes256KiB;
+use ez_service::http::BoundedBody;
 use ez_store::{CreateError, Created, Once, Stored, Totals};
 
 use self::idempotency::IdempotencyKey;
@@ -53,7 +53,7 @@ pub(crate) async fn handle(
     State(app): State<App>,
     _: JsonOrNothing,
     key: IdempotencyKey,
-    Bytes256KiB(body): Bytes256KiB,
+    BoundedBody(body): BoundedBody,
 ) -> Result<Response, Refusal> {
     let request = create_job::parse(&body).map_err(Problem::bad_request)?;
     if request.dry_run {

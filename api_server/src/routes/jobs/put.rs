@@ -13,7 +13,7 @@ use ez_api::job_request::JobRequest;
 use ez_api::problem::Problem;
 use ez_domain::id::JobId;
 use ez_domain::lifecycle::{Event, NewSpec};
-use ez_service::http::Bytes256KiB;
+use ez_service::http::BoundedBody;
 
 use super::content_type::JsonOrNothing;
 use super::cost::cost_millicores;
@@ -45,7 +45,7 @@ pub(crate) async fn handle(
     State(app): State<App>,
     JobOfPath(id): JobOfPath,
     _: JsonOrNothing,
-    Bytes256KiB(body): Bytes256KiB,
+    BoundedBody(body): BoundedBody,
 ) -> Result<Response, Refusal> {
     if body.is_empty() {
         return Err(nothing_said(id).into());

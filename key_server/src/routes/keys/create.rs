@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use ez_api::keys::{KeyInfo, NewKey};
 use ez_api::problem::Problem;
 use ez_service::clock::wall_millis;
-use ez_service::http::{Bytes256KiB, ProblemResponse};
+use ez_service::http::{BoundedBody, ProblemResponse};
 use ez_service::telemetry::chain;
 
 use crate::app::App;
@@ -19,9 +19,9 @@ const LONGEST_CONTENT_ID: usize = 128;
 /// 201 for a new key, 200 for the one that the content id has already.
 pub(crate) async fn handle(
     State(app): State<App>,
-    body: Result<Bytes256KiB, ProblemResponse>,
+    body: Result<BoundedBody, ProblemResponse>,
 ) -> Result<(StatusCode, Json<KeyInfo>), Refusal> {
-    let Bytes256KiB(body) = body.map_err(|ProblemResponse(problem)| Refusal::from(problem))?;
+    let BoundedBody(body) = body.map_err(|ProblemResponse(problem)| Refusal::from(problem))?;
     let NewKey { content_id } = serde_json::from_slice(&body)
         .map_err(|error| Problem::invalid_request(format!("send {{\"Content_id\": \"…\"}}: {error}")))?;
     if !is_content_id(&content_id) {
