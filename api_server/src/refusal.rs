@@ -55,6 +55,14 @@ impl From<ProblemResponse> for Refusal {
 }
 
 impl Refusal {
+    /// For a store that failed while a change was being written.
+    pub(crate) fn in_write(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable { .. } | StoreError::Timeout { .. } => Self::StoreInWrite(error),
+            StoreError::Contended(_) | StoreError::Damaged { .. } => Self::Store(error),
+        }
+    }
+
     fn problem(self) -> Problem {
         match self {
             Self::Problem(problem) => *problem,

@@ -72,6 +72,23 @@ async fn a_store_that_hangs_is_told_promptly() {
     assert_recovers(&api).await;
 }
 
+/// A Redis that lost its replicas reads and does not write; whoever asks cannot tell it from one that was lost
+/// after it wrote.
+#[tokio::test]
+async fn who_lost_a_change_in_the_store_is_told_to_look() {
+    let api = Api::start().await;
+    let id = api.create_id().await;
+    let path = format!("/jobs/{id}");
+    api.redis.configure("min-replicas-to-write", "1").await.unwrap();
+    for answer in [api.send("PUT", &format!("{path}/stop")).await, api.post(spec().to_string()).await] {
+        let problem = answer.problem(503);
+        assert!(problem["detail"].as_str().unwrap().contains("look with GET /jobs"), "{problem}");
+    }
+    assert_eq!(api.get(&path).await.json()["Stop"], false, "it reads on");
+    api.redis.configure("min-replicas-to-write", "0").await.unwrap();
+    assert_eq!(api.send("PUT", &format!("{path}/stop")).await.status, 202);
+}
+
 #[tokio::test]
 async fn a_job_is_accepted_without_the_queue_and_waits_in_the_outbox() {
     let api = Api::start().await;

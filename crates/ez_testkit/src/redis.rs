@@ -82,6 +82,14 @@ impl RedisServer {
         client.get_multiplexed_async_connection().await.context("connect to redis")
     }
 
+    /// Sets one of its parameters (`CONFIG SET`) until it is started again.
+    pub async fn configure(&self, parameter: &str, value: &str) -> Result<()> {
+        let mut connection = self.connection().await?;
+        let mut command = ::redis::cmd("CONFIG");
+        command.arg("SET").arg(parameter).arg(value);
+        command.exec_async(&mut connection).await.with_context(|| format!("set {parameter} of redis"))
+    }
+
     /// Kills it with SIGKILL, as a crash would, and waits until it is gone. Its data stay.
     pub fn kill(&mut self) -> Result<()> {
         if let Some(mut child) = self.child.take() {

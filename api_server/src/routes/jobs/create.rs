@@ -107,7 +107,7 @@ fn refused(error: CreateError) -> Refusal {
     match error {
         CreateError::Exists => Refusal::Bug("a random id or stream key is in use"),
         CreateError::OtherBody => other_body().into(),
-        CreateError::Store(error) => Refusal::StoreInWrite(error),
+        CreateError::Store(error) => Refusal::in_write(error),
     }
 }
 

@@ -7,7 +7,7 @@ use ez_domain::id::JobId;
 use ez_domain::job::Job;
 use ez_domain::lifecycle::Event;
 use ez_service::clock::wall_millis;
-use ez_store::{Applied, CommitGuard, Stored, Totals, apply};
+use ez_store::{Applied, CommitGuard, Stored, Totals, apply_to};
 
 use crate::app::App;
 use crate::live_job::live_job;
@@ -23,7 +23,10 @@ pub(crate) async fn apply_wish(
     wish: &'static str,
     event: &Event,
 ) -> Result<Accepted, Refusal> {
-    let job = match apply(&*app.store, id, event, CommitGuard::Version).await? {
+    // Read on its own: what fails here has changed nothing, and what fails below may have.
+    let read = app.store.load(id).await?.ok_or(Refusal::NoJob(id))?;
+    let applied = apply_to(&*app.store, read, event, CommitGuard::Version).await;
+    let job = match applied.map_err(Refusal::in_write)? {
         Applied::Moved { job, effects: _ } => {
             tracing::info!(job = %id, wish, phase = job.phase.name().as_str(), "wish accepted");
             app.figures.wished(wish);
