@@ -26,7 +26,8 @@ pub struct RedisConfig {
     /// Whether the server speaks TLS. Its certificate must come from an authority that the host trusts. Default false.
     #[serde(rename = "Tls")]
     pub tls: bool,
-    /// A whole address, such as `redis://user:password@host:6379/0`, or `rediss://…` for TLS; wins over the keys above.
+    /// A whole address, such as `redis://user:password@host:6379/0`, or `rediss://…` for TLS. Wins over the keys above, but
+    /// for `Tls`, which makes the one of the other.
     #[serde(rename = "Url", serialize_with = "without_password")]
     pub url: String,
     /// Stands before each key name. Default empty; `{ez}:` keeps all keys in one slot of a cluster.
@@ -70,7 +71,7 @@ impl RedisConfig {
     /// The address with its credentials.
     pub fn address(&self) -> String {
         if !self.url.is_empty() {
-            return self.url.clone();
+            return if self.tls { with_tls(&self.url) } else { self.url.clone() };
         }
         let is_bare_ipv6 = self.host.contains(':') && !self.host.starts_with('[');
         let host = if is_bare_ipv6 { format!("[{}]", self.host) } else { self.host.clone() };
@@ -91,6 +92,15 @@ impl RedisConfig {
             ..Access::default()
         }
     }
+}
+
+/// The address with the scheme for TLS; one of a socket on this host stays as it is.
+fn with_tls(address: &str) -> String {
+    let plain = ["redis", "valkey"].into_iter().find_map(|scheme| {
+        let rest = address.strip_prefix(scheme)?;
+        rest.starts_with("://").then(|| format!("{scheme}s{rest}"))
+    });
+    plain.unwrap_or_else(|| address.to_owned())
 }
 
 /// All but unreserved characters (RFC 3986 section 2.3) escaped.
@@ -137,6 +147,11 @@ mod tests {
             (r#"{"RedisUsername": "u", "RedisPassword": "p"}"#, "redis://u:p@127.0.0.1:6379/"),
             (r#"{"RedisIp": "x", "Tls": true}"#, "rediss://x:6379/"),
             (r#"{"RedisIp": "x", "Url": "redis://y:1/2"}"#, "redis://y:1/2"),
+            (r#"{"Tls": true, "Url": "redis://:p@y:1/2"}"#, "rediss://:p@y:1/2"),
+            (r#"{"Tls": true, "Url": "rediss://y:1/2"}"#, "rediss://y:1/2"),
+            (r#"{"Tls": true, "Url": "valkey://y"}"#, "valkeys://y"),
+            (r#"{"Tls": true, "Url": "unix:///run/redis.sock"}"#, "unix:///run/redis.sock"),
+            (r#"{"Tls": true, "Url": "é"}"#, "é"),
         ] {
             assert_eq!(address(document), expected, "{document}");
         }

@@ -1,7 +1,8 @@
 //! What a failed call says about the connection it was made on.
 
-use std::error::Error as _;
+use std::error::Error;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
@@ -46,6 +47,25 @@ pub(crate) fn is_passing(error: &RedisError) -> bool {
 /// Whether the two cannot agree on a secure connection: a certificate that is not trusted, or no TLS at all. That
 /// lasts until somebody mends it.
 fn is_about_tls(error: &RedisError) -> bool {
-    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    // The client library's source is not the cause itself but its shared handle.
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<Arc<dyn Error + Send + Sync>>());
+    let cause = cause.and_then(|cause| cause.downcast_ref::<io::Error>());
     cause.is_some_and(|cause| cause.kind() == io::ErrorKind::InvalidData)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_connection_passes_and_one_that_is_not_trusted_does_not() {
+        for (kind, passes) in [
+            (io::ErrorKind::ConnectionReset, true),
+            (io::ErrorKind::ConnectionRefused, true),
+            (io::ErrorKind::InvalidData, false),
+        ] {
+            let error = RedisError::from(io::Error::new(kind, "told"));
+            assert_eq!(is_passing(&error), passes, "{kind}");
+        }
+    }
 }
