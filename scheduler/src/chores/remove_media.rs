@@ -33,7 +33,7 @@ async fn forget_key(running: &Running, job: &Job) -> Result<(), ChoreError> {
     let keys = &*running.app.keys;
     let Some(key) = &job.content_key else {
         if job.spec.protection.is_some() {
-            forget_unknown_key(keys, job).await;
+            forget_unknown_key(keys, job).await?;
         }
         return Ok(());
     };
@@ -48,14 +48,14 @@ async fn forget_key(running: &Running, job: &Job) -> Result<(), ChoreError> {
 }
 
 /// A key may have been made that did not reach the record: to ask is how its name is found. Most likely there is none,
-/// so a key server that gives none does not keep the job.
-async fn forget_unknown_key(keys: &dyn KeySource, job: &Job) {
-    let forgotten = match keys.key(job.id).await {
+/// so a key server that gives none does not keep the job; one that gave one, which may be new, is asked until it is gone.
+async fn forget_unknown_key(keys: &dyn KeySource, job: &Job) -> Result<(), NoKey> {
+    match keys.key(job.id).await {
         Ok(granted) => keys.forget(granted.key.id).await,
-        Err(error) => Err(error),
-    };
-    if let Err(error) = forgotten {
-        tracing::info!(job = %job.id, %error, "a deleted job had no key, or one that stays");
+        Err(error) => {
+            tracing::info!(job = %job.id, %error, "a deleted job had no key, or one that stays");
+            Ok(())
+        }
     }
 }
 
