@@ -3,7 +3,7 @@
 //   node play.mjs --manifest URL --player shaka|hls.js --seconds 12 [--media-seconds 12]
 //     [--screenshot FILE] [--expect fail]
 //     [--startup-seconds 30] [--clear-key KID:KEY]... [--max-stall-seconds 1] [--max-freeze-seconds 1.5]
-//     [--max-jumps 0] [--min-fps 10]
+//     [--max-jumps 0] [--min-fps 10] [--reload-after SECONDS]
 //
 // Plays for `--seconds` of real time, or until `--media-seconds` of the stream were shown if that is
 // sooner. Prints one JSON line. Exit code 0: it played (with `--expect fail`: it did not); 1: the
@@ -30,7 +30,7 @@ function options() {
   const { values } = parseArgs({
     options: {
       manifest: text, player: text, seconds: text, screenshot: text, expect: text, 'startup-seconds': text,
-      'media-seconds': text,
+      'media-seconds': text, 'reload-after': text,
       'clear-key': { type: 'string', multiple: true },
       ...Object.fromEntries(Object.keys(LIMIT_OPTIONS).map((name) => [name, text])),
     },
@@ -53,6 +53,7 @@ function options() {
     limits,
     seconds: number(values.seconds ?? '12', 'seconds'),
     mediaSeconds: values['media-seconds'] === undefined ? null : number(values['media-seconds'], 'media-seconds'),
+    reloadAfter: values['reload-after'] === undefined ? null : number(values['reload-after'], 'reload-after'),
     startupSeconds: number(values['startup-seconds'] ?? '30', 'startup-seconds'),
     screenshot: values.screenshot,
     clearKeys: keys.length > 0 ? Object.fromEntries(keys) : undefined,

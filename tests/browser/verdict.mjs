@@ -101,6 +101,8 @@ export function judge(measured, run) {
     stall_seconds: round(moved.stallSeconds),
     starved_seconds: round(moved.starved),
     jumps: moved.jumps,
+    /** How often the stream was loaded anew after trouble with the network; only with --reload-after. */
+    reloads: measured.reloads ?? 0,
     latency_seconds: round(latencies.at(-1)),
     /** The first and the last moment of the stream that were on the screen, in ms since 1970; null of a recording. */
     shown_from_ms: dates.length ? Math.round(dates[0]) : null,

@@ -27,7 +27,16 @@ pub async fn play(manifest: &str, player: &str, seconds: u32) -> Result<Value> {
 /// # Errors
 /// When there is no report.
 pub async fn watch(manifest: &str, player: &str, seconds: u32) -> Result<Value> {
-    check(manifest, player, seconds, None).await
+    check(manifest, player, seconds, &[]).await
+}
+
+/// As [`watch`], loading the stream anew two seconds after playback ended through the network, as pages do that
+/// embed a player: on their own, players give up after some tries.
+///
+/// # Errors
+/// When there is no report.
+pub async fn watch_again(manifest: &str, player: &str, seconds: u32) -> Result<Value> {
+    check(manifest, player, seconds, &["--reload-after", "2"]).await
 }
 
 /// As [`watch`] with shaka-player, which is given a content key by hand: `<key id>:<key>` in hexadecimal.
@@ -35,10 +44,10 @@ pub async fn watch(manifest: &str, player: &str, seconds: u32) -> Result<Value> 
 /// # Errors
 /// When there is no report.
 pub async fn watch_with_key(manifest: &str, seconds: u32, key: &str) -> Result<Value> {
-    check(manifest, "shaka", seconds, Some(key)).await
+    check(manifest, "shaka", seconds, &["--clear-key", key]).await
 }
 
-async fn check(manifest: &str, player: &str, seconds: u32, key: Option<&str>) -> Result<Value> {
+async fn check(manifest: &str, player: &str, seconds: u32, options: &[&str]) -> Result<Value> {
     let mut command = Tool::Node.command()?;
     let within = 3 * seconds;
     command
@@ -46,7 +55,7 @@ async fn check(manifest: &str, player: &str, seconds: u32, key: Option<&str>) ->
         .args(["play.mjs", "--manifest", manifest, "--player", player])
         .args(["--media-seconds", &seconds.to_string(), "--seconds", &within.to_string()])
         .args(["--max-stall-seconds", &within.to_string(), "--max-freeze-seconds", "3"])
-        .args(key.iter().flat_map(|key| ["--clear-key", key]));
+        .args(options);
     let output =
         tokio::time::timeout(DEADLINE, command.output()).await.context("the browser check hangs")??;
     let report = String::from_utf8_lossy(&output.stdout);

@@ -7,6 +7,7 @@
 
 pub mod fault;
 pub mod outage;
+pub mod player;
 pub mod report;
 pub mod round;
 pub mod session;

@@ -4,9 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use ez_e2e::browser::watch;
 use ez_e2e::chaos::fault::Fault;
-use ez_e2e::chaos::round;
+use ez_e2e::chaos::player::{Player, round_with};
 use ez_e2e::chaos::session::Session;
 use ez_e2e::chaos::viewer::Viewer;
 use ez_e2e::control::service::built;
@@ -19,24 +18,18 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-#[derive(Debug, Clone, Copy)]
-enum Form {
-    Hls,
-    Dash,
-}
-
 /// Who watches in a browser meanwhile: where a player meets something that it meets nowhere else. One at a time,
 /// as an encoder and two browsers are too much for two cores.
-const fn player(fault: Fault) -> Option<(&'static str, Form)> {
+const fn player(fault: Fault) -> Option<Player> {
     match fault {
-        Fault::PublisherChanges | Fault::TranscoderKilled | Fault::StoreSlow => Some(("shaka", Form::Hls)),
-        Fault::CodecChanges | Fault::PackagerKilled | Fault::StoreFails => Some(("shaka", Form::Dash)),
+        Fault::PublisherChanges | Fault::TranscoderKilled | Fault::StoreSlow => Some(Player::ShakaHls),
+        Fault::CodecChanges | Fault::PackagerKilled | Fault::StoreFails => Some(Player::ShakaDash),
         Fault::PublisherLeaves
         | Fault::PublisherStaysAway
         | Fault::FfmpegKilled
         | Fault::StoreRefuses
-        | Fault::RedisAway => Some(("hls.js", Form::Hls)),
-        // Nobody can play what nobody serves; nothing reaches a player of the others that is not above.
+        | Fault::RedisAway => Some(Player::HlsJs),
+        // Nothing reaches a player of the others that is not above; script/chaos has players for all.
         Fault::None
         | Fault::PublisherFreezes
         | Fault::FfmpegHangs
@@ -56,69 +49,19 @@ async fn survives(faults: &[Fault]) -> Result<()> {
     let mut session = Session::start(setting).await?;
     let mut complaints = Vec::new();
     for fault in faults {
-        let (mut counts, mut found) = watched(&mut session, *fault).await?;
+        let player = player(*fault);
+        let (mut outcome, mut found) = round_with(player, &mut session, *fault).await?;
         // A round alone is cheaper to make again than all of them.
         for _ in 0..2 {
-            if counts || found.is_empty() {
+            if outcome.counts() || found.is_empty() {
                 break;
             }
-            (counts, found) = watched(&mut session, *fault).await?;
+            (outcome, found) = round_with(player, &mut session, *fault).await?;
         }
         complaints.extend(found.into_iter().map(|complaint| format!("{}: {complaint}", fault.name())));
     }
     ensure!(complaints.is_empty(), "{complaints:#?}");
     Ok(())
-}
-
-/// Whether a round says anything about the product, and what is not as it must be.
-async fn watched(session: &mut Session, fault: Fault) -> Result<(bool, Vec<String>)> {
-    let Some((player, form)) = player(fault) else {
-        let outcome = round::run(session, fault).await?;
-        return Ok((outcome.counts(), outcome.complaints()));
-    };
-    let url = match form {
-        Form::Hls => session.hls.clone(),
-        Form::Dash => session.dash.clone(),
-    };
-    let played_seconds = played_seconds(fault);
-    let (outcome, report) = tokio::join!(round::run(session, fault), watch(&url, player, played_seconds));
-    let (outcome, report) = (outcome?, report?);
-    let mut complaints = outcome.complaints();
-    let figure = |name: &str| report[name].as_f64().unwrap_or(f64::NAN);
-    // What is as late as the strict viewer bears may leave a player waiting. Before the publisher comes and
-    // while it is away, the picture stands.
-    let late = fault.longest_wait() + Duration::from_secs(2);
-    // Where nobody published for a while, or what was in flight is lost, there is nothing to play, and a player jumps
-    // over it.
-    let hole = if fault.leaves_a_hole() { fault.longest_wait().as_secs_f64() } else { 0.0 };
-    let jumps = if fault.leaves_a_hole() { 1.0 } else { 0.0 };
-    let plays = report["fatal"].as_array().is_some_and(Vec::is_empty)
-        && figure("seconds_played") >= 0.9 * (f64::from(played_seconds) - hole)
-        && figure("jumps") <= jumps
-        && figure("starved_seconds") <= late.as_secs_f64()
-        && figure("distinct_pictures") >= 0.3 * figure("samples");
-    if !plays {
-        complaints.push(format!("{player} ({form:?}) does not play through it: {report}"));
-    }
-    // What was on the screen was sent before it happened, and then after it.
-    let crosses = report["shown_from_ms"].as_i64().is_some_and(|from| from < outcome.hit_ms)
-        && report["shown_to_ms"].as_i64().is_some_and(|to| to > outcome.hit_ms + BEYOND_MS);
-    if !crosses {
-        let hit = outcome.hit_ms;
-        complaints.push(format!("{player} ({form:?}) does not get over it, which was at {hit}: {report}"));
-    }
-    Ok((outcome.counts(), complaints))
-}
-
-/// How far a player must get behind a fault: into the segment after that in which it happened.
-const BEYOND_MS: i64 = 2000;
-
-/// How much of the stream a player plays: over the fault.
-const fn played_seconds(fault: Fault) -> u32 {
-    match fault {
-        Fault::StoreRefuses => 20,
-        _ => 16,
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,27 @@ const video = document.querySelector('video');
 const errors = [];
 const warnings = [];
 let latencySeconds = () => null;
+/** Loads the stream anew in the player that runs. */
+let loadAgain = () => {};
+let reloadSeconds = null;
+let reloads = 0;
+let isReloadDue = false;
+
+/** Playback has ended. Who may load anew after trouble with the network does so, as a page would that embeds a player. */
+function failed(text, isOfNetwork) {
+  if (reloadSeconds === null || !isOfNetwork) {
+    errors.push(text);
+    return;
+  }
+  warnings.push(`loaded anew: ${text}`);
+  if (isReloadDue) return;
+  isReloadDue = true;
+  setTimeout(() => {
+    isReloadDue = false;
+    reloads += 1;
+    Promise.resolve(loadAgain()).then(() => video.play()).catch((error) => warnings.push(`play(): ${error.message}`));
+  }, reloadSeconds * 1000);
+}
 
 function loadScript(source) {
   return new Promise((resolve, reject) => {
@@ -25,7 +46,10 @@ const players = {
     const player = new shaka.Player();
     const note = (error) => {
       const text = `shaka ${error.code} (category ${error.category}): ${JSON.stringify(error.data)}`;
-      (error.severity === shaka.util.Error.Severity.CRITICAL ? errors : warnings).push(text);
+      // Of a segment that the playlist calls missing (EXT-X-GAP) shaka speaks as if that were the end, and goes on.
+      const isEnd = error.severity === shaka.util.Error.Severity.CRITICAL && error.code !== shaka.util.Error.Code.SEGMENT_MISSING;
+      if (isEnd) failed(text, error.category === shaka.util.Error.Category.NETWORK);
+      else warnings.push(text);
     };
     player.addEventListener('error', (event) => note(event.detail));
     await player.attach(video);
@@ -35,9 +59,11 @@ const players = {
       return date ? (Date.now() - date.getTime()) / 1000 : null;
     };
     // A failed load is noted once: shaka both throws it and sends it as an event.
-    await player.load(manifest).catch((error) => {
+    const load = () => player.load(manifest).catch((error) => {
       if (errors.length === 0) note({ ...error, severity: shaka.util.Error.Severity.CRITICAL });
     });
+    loadAgain = load;
+    await load();
   },
 
   async 'hls.js'(manifest) {
@@ -47,8 +73,10 @@ const players = {
     const hls = new Hls();
     hls.on(Hls.Events.ERROR, (_, data) => {
       const text = `hls.js ${data.details}: ${data.error?.message ?? data.reason ?? ''} ${data.url ?? ''}`;
-      (data.fatal ? errors : warnings).push(text.trim());
+      if (data.fatal) failed(text.trim(), data.type === Hls.ErrorTypes.NETWORK_ERROR);
+      else warnings.push(text.trim());
     });
+    loadAgain = () => hls.loadSource(manifest);
     latencySeconds = () => {
       const isLive = hls.latestLevelDetails?.live ?? false;
       return isLive && hls.playingDate ? (Date.now() - hls.playingDate.getTime()) / 1000 : null;
@@ -125,7 +153,8 @@ async function startUp(limitSeconds) {
 }
 
 /** Plays and takes a sample every 0.2 s. */
-window.measure = async ({ manifest, player, seconds, mediaSeconds, startupSeconds, clearKeys }) => {
+window.measure = async ({ manifest, player, seconds, mediaSeconds, startupSeconds, clearKeys, reloadAfter }) => {
+  reloadSeconds = reloadAfter ?? null;
   const samples = [];
   const pictures = [];
   let shown = -1;
@@ -165,5 +194,5 @@ window.measure = async ({ manifest, player, seconds, mediaSeconds, startupSecond
   } catch (error) {
     errors.push(String(error?.stack ?? error));
   }
-  return { samples, pictures: pictures.length, startup, errors, warnings, ended: video.ended, height: video.videoHeight };
+  return { samples, pictures: pictures.length, startup, errors, warnings, reloads, ended: video.ended, height: video.videoHeight };
 };

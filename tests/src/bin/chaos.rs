@@ -1,5 +1,5 @@
-//! `chaos local [--rounds N] [FAULT ...]`: breaks a channel on this machine again and again, and prints
-//! what its viewers noticed. `chaos outage [SECONDS]`: takes the bucket away for minutes. `chaos several
+//! `chaos local [--rounds N] [--player NAME] [FAULT ...]`: breaks a channel on this machine again and again, and
+//! prints what its viewers noticed, a player in a browser among them if one is named. `chaos outage [SECONDS]`: takes the bucket away for minutes. `chaos several
 //! [SECONDS [SEED [stream|sqs]]]`: kills schedulers and API servers while jobs come and go.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "prints its table")]
@@ -9,8 +9,9 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail, ensure};
 use ez_e2e::chaos::fault::Fault;
 use ez_e2e::chaos::outage;
+use ez_e2e::chaos::player::{Player, round_with};
 use ez_e2e::chaos::report::table;
-use ez_e2e::chaos::round::{self, Outcome};
+use ez_e2e::chaos::round::Outcome;
 use ez_e2e::chaos::session::Session;
 use ez_e2e::control::plane::Shape;
 use ez_e2e::control::storm;
@@ -42,7 +43,7 @@ fn main() -> ExitCode {
 fn prepare(arguments: &[String]) -> Result<Runtime> {
     let small_disks = match arguments.split_first() {
         Some((first, rest)) if first == "local" => {
-            rounds(rest)?.1.iter().any(|fault| fault.setting().has_small_disks)
+            Local::parse(rest)?.faults.iter().any(|fault| fault.setting().has_small_disks)
         }
         _ => false,
     };
@@ -93,23 +94,33 @@ async fn several(arguments: &[String]) -> Result<Vec<String>> {
     Ok(report.complaints)
 }
 
-/// How many rounds of which faults.
-fn rounds(arguments: &[String]) -> Result<(u32, Vec<Fault>)> {
-    let (mut rounds, mut faults) = (ROUNDS, Vec::new());
-    let mut arguments = arguments.iter();
-    while let Some(argument) = arguments.next() {
-        if argument == "--rounds" {
-            let number = arguments.next().context("--rounds needs a number")?;
-            rounds = number.parse().with_context(|| format!("--rounds {number}"))?;
-            ensure!((1..=100).contains(&rounds), "between 1 and 100 rounds");
-        } else {
-            faults.push(Fault::named(argument)?);
+/// What `chaos local` was asked for.
+struct Local {
+    rounds: u32,
+    player: Option<Player>,
+    faults: Vec<Fault>,
+}
+
+impl Local {
+    fn parse(arguments: &[String]) -> Result<Self> {
+        let (mut rounds, mut player, mut faults) = (ROUNDS, None, Vec::new());
+        let mut arguments = arguments.iter();
+        while let Some(argument) = arguments.next() {
+            if argument == "--rounds" {
+                let number = arguments.next().context("--rounds needs a number")?;
+                rounds = number.parse().with_context(|| format!("--rounds {number}"))?;
+                ensure!((1..=100).contains(&rounds), "between 1 and 100 rounds");
+            } else if argument == "--player" {
+                player = Some(Player::named(arguments.next().context("--player needs a name")?)?);
+            } else {
+                faults.push(Fault::named(argument)?);
+            }
         }
+        if faults.is_empty() {
+            faults.extend(Fault::ALL);
+        }
+        Ok(Self { rounds, player, faults })
     }
-    if faults.is_empty() {
-        faults.extend(Fault::ALL);
-    }
-    Ok((rounds, faults))
 }
 
 async fn run(arguments: Vec<String>) -> Result<Vec<String>> {
@@ -118,13 +129,13 @@ async fn run(arguments: Vec<String>) -> Result<Vec<String>> {
         Some(("outage", rest)) => outage(rest.first()).await,
         Some(("several", rest)) => several(rest).await,
         _ => bail!(
-            "usage: script/chaos local [--rounds N] [FAULT ...] | outage [SECONDS] | several [SECONDS [SEED [QUEUE]]]"
+            "usage: script/chaos local [--rounds N] [--player NAME] [FAULT ...] | outage [SECONDS] | several [SECONDS [SEED [QUEUE]]]"
         ),
     }
 }
 
 async fn local(arguments: &[String]) -> Result<Vec<String>> {
-    let (rounds, faults) = rounds(arguments)?;
+    let Local { rounds, player, faults } = Local::parse(arguments)?;
     let (mut outcomes, mut complaints): (Vec<Outcome>, Vec<String>) = (Vec::new(), Vec::new());
     let mut session = Session::start(faults.first().context("a fault")?.setting()).await?;
     for fault in faults {
@@ -134,9 +145,8 @@ async fn local(arguments: &[String]) -> Result<Vec<String>> {
         }
         for number in 1..=rounds {
             let round = format!("{} {number}/{rounds}", fault.name());
-            match round::run(&mut session, fault).await {
-                Ok(outcome) => {
-                    let found = outcome.complaints();
+            match round_with(player, &mut session, fault).await {
+                Ok((outcome, found)) => {
                     let bad = if outcome.counts() { found.clone() } else { Vec::new() };
                     println!("{round}: {outcome}{}", if bad.is_empty() { "" } else { ", BAD" });
                     for complaint in found {

@@ -131,6 +131,7 @@ impl fmt::Display for Outcome {
 pub async fn run(session: &mut Session, fault: Fault) -> Result<Outcome> {
     let (before, _) = session.viewer.newest().context("nothing was ever published")?;
     let broken_before = session.viewer.violations().len();
+    let gaps_before = session.viewer.gaps().len();
     let begins_a_period = session.feed == Feed::OtherCodec;
     session.publish(Feed::First).await?;
     let began = Instant::now();
@@ -165,7 +166,10 @@ pub async fn run(session: &mut Session, fault: Fault) -> Result<Outcome> {
     let lag_grown_ms = least(last.saturating_sub(BESIDE), last)? - steady;
     let sent = usize::try_from((hit - began).as_millis() * 30 / 1000).unwrap_or(usize::MAX);
     let frames = frames(session, fault, before, sent).await?;
-    let violations = session.viewer.violations().split_off(broken_before);
+    let mut violations = session.viewer.violations().split_off(broken_before);
+    if !fault.leaves_a_hole() {
+        violations.extend(session.viewer.gaps().split_off(gaps_before));
+    }
     let longest_wait = session.viewer.longest_wait(hit);
     let new_periods = session.viewer.periods_begun_after(hit_at);
     Ok(Outcome {

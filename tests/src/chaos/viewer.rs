@@ -46,6 +46,8 @@ struct Seen {
     /// Per rendition, by media sequence number. A GAP has no entry.
     segments: BTreeMap<String, BTreeMap<u64, Fetched>>,
     inits: BTreeMap<Url, Arc<Vec<u8>>>,
+    /// Segments that playlists call missing (EXT-X-GAP), with their rendition.
+    gaps: Vec<String>,
     violations: Vec<String>,
     /// Whether unanswered polls are expected.
     is_store_away: bool,
@@ -180,6 +182,11 @@ impl Viewer {
         of.filter_map(|(_, fetched)| Some(fetched.seen_wall_ms - fetched.end_ms?)).collect()
     }
 
+    /// Segments that were called missing so far (RFC 8216bis, EXT-X-GAP), oldest first.
+    pub fn gaps(&self) -> Vec<String> {
+        lock(&self.seen).gaps.clone()
+    }
+
     /// How many periods of the first rendition began after segment `number`.
     pub fn periods_begun_after(&self, number: u64) -> usize {
         let seen = lock(&self.seen);
@@ -294,7 +301,15 @@ impl Poller {
             self.complain(format!("{}: {violation}", rendition.name));
         }
         let Some(playlist) = watch.playlists().last() else { return Ok(()) };
-        for segment in playlist.segments.iter().filter(|segment| !segment.is_gap) {
+        for segment in &playlist.segments {
+            if segment.is_gap {
+                let gap = format!("{}: {} is a GAP", rendition.name, segment.uri);
+                let mut seen = lock(&self.seen);
+                if !seen.gaps.contains(&gap) {
+                    seen.gaps.push(gap);
+                }
+                continue;
+            }
             let is_known = lock(&self.seen)
                 .segments
                 .get(&rendition.name)
