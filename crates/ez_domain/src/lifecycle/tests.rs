@@ -227,6 +227,60 @@ fn a_run_that_worked_resets_the_budget() {
     assert_eq!((next.failures, next.phase.name()), (1, PhaseName::Backoff));
 }
 
+fn moved_by(job: &Job, event: &Event, now: Timestamp) -> Job {
+    let outcome = step(job, event, now);
+    let Outcome::Moved(next, _) = outcome else { panic!("{event:?} does not move the job: {outcome:?}") };
+    *next
+}
+
+/// A channel that waits for its encoder all night must listen in the morning.
+#[test]
+fn a_host_that_is_lost_while_nobody_publishes_is_no_failure_of_the_job() {
+    let mut job = in_phase(PhaseName::Listening);
+    job.failures = FAILURE_BUDGET - 1;
+    for _ in 0..2 * FAILURE_BUDGET {
+        job.phase = Phase::Listening { run: run(), since: NOW };
+        job = moved_by(&job, &Event::LeaseLapsed { epoch: Epoch::new(3) }, NOW);
+        assert_eq!((job.failures, job.phase.name()), (FAILURE_BUDGET - 1, PhaseName::Backoff));
+    }
+}
+
+#[test]
+fn media_for_long_enough_makes_up_for_earlier_failures() {
+    let segments = |count: u64| Timestamp::from_millis(500 + count * 2000);
+    let listening = RunState::Listening { ingest: ingest(), reason: "waits".into(), fault: None };
+    let interrupted = RunState::Interrupted { ingest: ingest(), reason: "gone".into(), fault: None };
+    for state in [listening, interrupted] {
+        let event = Event::Reported { epoch: Epoch::new(3), state };
+        for (from, count, left) in [
+            (PhaseName::Streaming, PROOF_OF_LIFE_SEGMENTS, 0),
+            (PhaseName::Streaming, PROOF_OF_LIFE_SEGMENTS - 1, 3),
+            (PhaseName::Assigned, 100, 3),
+        ] {
+            let job = Job { failures: 3, ..in_phase(from) };
+            assert_eq!(moved_by(&job, &event, segments(count)).failures, left, "{event:?} from {from:?}");
+        }
+    }
+    for (committed_segments, left) in [(PROOF_OF_LIFE_SEGMENTS, 0), (PROOF_OF_LIFE_SEGMENTS - 1, 3)] {
+        let state = RunState::Exited { outcome: RunOutcome::Left, committed_segments };
+        let job = Job { failures: 3, ..in_phase(PhaseName::Listening) };
+        let next = moved_by(&job, &Event::Reported { epoch: Epoch::new(3), state }, NOW);
+        assert_eq!((next.failures, next.phase.name()), (left, PhaseName::Pending));
+    }
+}
+
+#[test]
+fn the_last_word_on_the_media_of_a_deleted_job_counts() {
+    let job = in_phase(PhaseName::Deleting);
+    let kept = moved_by(&job, &Event::DeleteRequested { keep_media: true }, NOW);
+    assert_eq!(kept.desired, Desired::Deleted { keep_media: true });
+    assert_eq!(step(&kept, &Event::DeleteRequested { keep_media: true }, NOW), Outcome::Unchanged);
+    let Phase::Deleting { keep_media, since } = kept.phase else { panic!("{:?}", kept.phase) };
+    assert_eq!((keep_media, since), (true, Timestamp::from_millis(500)));
+    let removed = moved_by(&kept, &Event::DeleteRequested { keep_media: false }, NOW);
+    assert_eq!(removed.phase, job.phase);
+}
+
 #[test]
 fn a_gap_that_goes_on_for_another_reason_says_so() {
     let report = |job: &Job, reason: &str, fault| {

@@ -14,7 +14,14 @@ pub(crate) fn apply(job: &Job, keep_media: bool, now: Timestamp) -> Outcome {
             next.admitted = next.generation;
             moved(next, vec![Effect::RequestChore])
         }
-        Phase::Deleting { .. } => Outcome::Unchanged,
+        Phase::Deleting { keep_media: wished, .. } if *wished == keep_media => Outcome::Unchanged,
+        // On second thought: also the way out where the bucket is gone for good.
+        Phase::Deleting { since, .. } => {
+            let mut next = job.clone();
+            next.phase = Phase::Deleting { keep_media, since: *since };
+            next.desired = Desired::Deleted { keep_media };
+            moved(next, vec![Effect::RequestChore])
+        }
         Phase::Pending { .. }
         | Phase::Assigned { .. }
         | Phase::Listening { .. }

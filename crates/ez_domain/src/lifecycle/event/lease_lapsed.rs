@@ -1,6 +1,6 @@
 //! Nobody has renewed the lease of a run.
 
-use super::run_ended;
+use super::run_ended::{self, Showing};
 use crate::fault::{Failure, Fault};
 use crate::id::Epoch;
 use crate::job::{Job, Phase};
@@ -14,11 +14,14 @@ pub(crate) fn apply(job: &Job, epoch: Epoch, now: Timestamp) -> Outcome {
         "the worker that ran the job was not heard of any more; another one goes on",
     );
     match &job.phase {
-        Phase::Assigned { run, .. } | Phase::Listening { run, .. } if run.epoch == epoch => {
-            run_ended::failed(job, run, &failure, false, now)
+        Phase::Assigned { run, .. } if run.epoch == epoch => {
+            run_ended::failed(job, run, &failure, Showing::Nothing, now)
+        }
+        Phase::Listening { run, .. } if run.epoch == epoch => {
+            run_ended::failed(job, run, &failure, Showing::Idle, now)
         }
         Phase::Streaming { run, .. } | Phase::Interrupted { run, .. } if run.epoch == epoch => {
-            run_ended::failed(job, run, &failure, true, now)
+            run_ended::failed(job, run, &failure, Showing::Media, now)
         }
         Phase::Stopping { run, .. } if run.epoch == epoch => {
             run_ended::stopped_or_restarted(job, run, false, now)

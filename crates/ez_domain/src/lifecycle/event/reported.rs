@@ -4,7 +4,7 @@ use super::run_ended;
 use crate::fault::{Failure, Fault};
 use crate::id::Epoch;
 use crate::job::{Ingest, Job, Phase, Run};
-use crate::lifecycle::{Outcome, RunState, STOP_TIMEOUT_MS, enter_because, moved};
+use crate::lifecycle::{Outcome, PROOF_OF_LIFE_SEGMENTS, RunState, STOP_TIMEOUT_MS, enter_because, moved};
 use crate::units::Timestamp;
 
 /// Follows the worker's word about the present run; a word about another run is stale.
@@ -35,6 +35,17 @@ fn with_ingest(run: &Run, ingest: &Ingest) -> Run {
     Run { ingest: Some(ingest.clone()), ..run.clone() }
 }
 
+/// `next`, which follows `job`; where that had media for long enough, earlier failures are forgotten.
+fn proven(job: &Job, mut next: Job, now: Timestamp) -> Job {
+    let segment_ms = u64::from(job.spec.segment_seconds).saturating_mul(1000);
+    if let Phase::Streaming { since, .. } = &job.phase
+        && now.millis_since(*since) >= segment_ms.saturating_mul(PROOF_OF_LIFE_SEGMENTS)
+    {
+        next.failures = 0;
+    }
+    next
+}
+
 /// A worker that is still draining gets more time: the store may be away.
 fn on_stopping(job: &Job, run: &Run, now: Timestamp) -> Outcome {
     let soon = now.plus_millis(STOP_TIMEOUT_MS / 2);
@@ -60,7 +71,7 @@ fn on_listening(
         | Phase::Streaming { .. }
         | Phase::Interrupted { .. } => {
             let listening = Phase::Listening { run: with_ingest(run, ingest), since: now };
-            moved(enter_because(job, listening, reason, fault, now), Vec::new())
+            moved(proven(job, enter_because(job, listening, reason, fault, now), now), Vec::new())
         }
         Phase::Stopping { .. } => Outcome::Unchanged,
         Phase::Pending { .. }
@@ -111,7 +122,7 @@ fn on_interrupted(
         }
         Phase::Assigned { .. } | Phase::Listening { .. } | Phase::Streaming { .. } => {
             let interrupted = Phase::Interrupted { run: with_ingest(run, ingest), since: now };
-            moved(enter_because(job, interrupted, reason, fault, now), Vec::new())
+            moved(proven(job, enter_because(job, interrupted, reason, fault, now), now), Vec::new())
         }
         Phase::Pending { .. }
         | Phase::Finishing { .. }

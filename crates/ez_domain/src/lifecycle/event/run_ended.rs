@@ -11,6 +11,23 @@ use crate::units::Timestamp;
 /// Waits between tries: none, then doubling from one second, at most this long.
 const LONGEST_BACKOFF_MS: u64 = 30_000;
 
+/// What a run that failed had to show for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Showing {
+    /// It published: the failures before it are forgotten.
+    Media,
+    /// It listened, and nobody published: its end says nothing of the job.
+    Idle,
+    /// Too little.
+    Nothing,
+}
+
+impl Showing {
+    const fn of(committed_segments: u64) -> Self {
+        if committed_segments >= PROOF_OF_LIFE_SEGMENTS { Self::Media } else { Self::Nothing }
+    }
+}
+
 pub(crate) fn apply(
     job: &Job,
     run: &Run,
@@ -28,15 +45,17 @@ pub(crate) fn apply(
     match outcome {
         RunOutcome::Stopped | RunOutcome::Left => {
             // A worker that drains leaves its runs unasked; the job goes on elsewhere.
-            requeued(job, run, "the worker gave the run up", now)
+            let mut next = requeued_job(job, run, "the worker gave the run up", now);
+            if Showing::of(committed_segments) == Showing::Media {
+                next.failures = 0;
+            }
+            moved(next, vec![Effect::RequestPlacement])
         }
         RunOutcome::Rejected { reason } => {
             let failure = Failure::retryable(Fault::Worker, format!("the worker refused the run: {reason}"));
-            failed(job, run, &failure, false, now)
+            failed(job, run, &failure, Showing::Nothing, now)
         }
-        RunOutcome::Failed { failure } => {
-            failed(job, run, failure, committed_segments >= PROOF_OF_LIFE_SEGMENTS, now)
-        }
+        RunOutcome::Failed { failure } => failed(job, run, failure, Showing::of(committed_segments), now),
         RunOutcome::Fenced { seen } => {
             let mut next = requeued_job(
                 job,
@@ -72,8 +91,12 @@ pub(crate) fn stopped_or_restarted(
 }
 
 /// A failed run: tried again after a pause, unless the budget is spent or trying is pointless.
-pub(crate) fn failed(job: &Job, run: &Run, failure: &Failure, had_worked: bool, now: Timestamp) -> Outcome {
-    let failures = if had_worked { 1 } else { job.failures.saturating_add(1) };
+pub(crate) fn failed(job: &Job, run: &Run, failure: &Failure, showing: Showing, now: Timestamp) -> Outcome {
+    let failures = match showing {
+        Showing::Media => 1,
+        Showing::Idle => job.failures,
+        Showing::Nothing => job.failures.saturating_add(1),
+    };
     let phase = if !failure.retryable || failures >= FAILURE_BUDGET {
         Phase::Failed { since: now }
     } else {

@@ -1,6 +1,6 @@
 //! A deadline of the phase may have passed.
 
-use super::run_ended;
+use super::run_ended::{self, Showing};
 use crate::fault::{Failure, Fault};
 use crate::job::{Job, Phase};
 use crate::lifecycle::{Effect, Outcome, enter, moved};
@@ -14,7 +14,7 @@ pub(crate) fn apply(job: &Job, now: Timestamp) -> Outcome {
         Phase::Assigned { run, .. } => {
             let failure =
                 Failure::retryable(Fault::Worker, "the chosen worker did not take the run up in time");
-            run_ended::failed(job, run, &failure, false, now)
+            run_ended::failed(job, run, &failure, Showing::Nothing, now)
         }
         Phase::Stopping { run, .. } => run_ended::stopped_or_restarted(job, run, false, now),
         Phase::Backoff { .. } => {
