@@ -71,7 +71,8 @@ pub async fn run(settings: Settings, listener: TcpListener, shutdown: Cancellati
         time_url: settings.time_url,
         figures: figures.clone(),
     };
-    let ports = PortPool::new(&settings.rtmp_bind_host, settings.rtmp_port_base, settings.rtmp_ports);
+    let memory = Some(data.path().join("ports.json"));
+    let ports = PortPool::new(&settings.rtmp_bind_host, settings.rtmp_port_base, settings.rtmp_ports, memory);
     let runs = Runs::new(launcher, ports, tasks.clone(), Arc::clone(&beat_soon));
     // Before the first beat and the first connection: both must find what is already there.
     runs.take_up();

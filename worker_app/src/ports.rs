@@ -1,15 +1,19 @@
 //! The pool of RTMP ports: each run holds one for its life, also across restarts.
 //!
 //! A port is given out only after it could be bound, so ports that other programs hold are passed
-//! over. The search goes on from the last one given out: an encoder that still pushes to a run that
-//! ended should not hit the next run. A job that comes back gets the port it had, if that is free:
-//! its encoder, which knows the old address and keeps trying, is then let in again.
+//! over. The search goes on from the last one given out, and passes over ports that other jobs had as long as there
+//! are others: an encoder that still pushes to a run that ended should not hit the next run. A job that comes back
+//! gets the port it had, if that is free: its encoder, which knows the old address and keeps trying, is then let in
+//! again. That is known after an upgrade or a reboot, too, from `ports.json` in the data folder.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ez_domain::id::JobId;
+
+use crate::identity::{Keep, write_private};
 
 /// The pool.
 #[derive(Debug, Clone)]
@@ -26,6 +30,25 @@ struct Book {
     /// Whose run had a port last.
     last: BTreeMap<u16, JobId>,
     next: u16,
+    /// Where `last` is kept.
+    memory: Option<PathBuf>,
+}
+
+impl Book {
+    /// `port` is that of `job` from now on.
+    fn remember(&mut self, port: u16, job: JobId) {
+        if self.last.get(&port) == Some(&job) {
+            return;
+        }
+        self.last.retain(|_, last| *last != job);
+        self.last.insert(port, job);
+        if let Some(memory) = &self.memory
+            && let Err(error) = write_private(memory, &self.last, Keep::AcrossCrash)
+        {
+            // Encoders may then find another's listener after a restart, and need the new address.
+            tracing::warn!(path = %memory.display(), %error, "whose port is which cannot be kept");
+        }
+    }
 }
 
 /// A port that is ours until this is dropped.
@@ -53,9 +76,13 @@ fn open(book: &Mutex<Book>) -> MutexGuard<'_, Book> {
 }
 
 impl PortPool {
-    /// A pool of `count` ports from `base` on, for listeners on `host`.
-    pub(crate) fn new(host: &str, base: u16, count: u16) -> Self {
-        Self { host: host.to_owned(), base, count, book: Arc::default() }
+    /// A pool of `count` ports from `base` on, for listeners on `host`. Whose port is which is kept in `memory`.
+    pub(crate) fn new(host: &str, base: u16, count: u16, memory: Option<PathBuf>) -> Self {
+        // One that is missing or damaged is none: nothing depends on it but comfort.
+        let read = |path: &PathBuf| serde_json::from_slice(&std::fs::read(path).ok()?).ok();
+        let last = memory.as_ref().and_then(read).unwrap_or_default();
+        let book = Book { last, memory, ..Book::default() };
+        Self { host: host.to_owned(), base, count, book: Arc::new(Mutex::new(book)) }
     }
 
     /// Takes a free port for a run of `job`; `wish` is tried first, without one the port of its last run.
@@ -68,7 +95,12 @@ impl PortPool {
             .map(|step| (u32::from(book.next) + u32::from(step)) % u32::from(self.count.max(1)));
         let turn =
             turn.filter_map(|offset| u16::try_from(offset).ok()).filter(|&offset| Some(offset) != wish);
-        let order: Vec<u16> = wish.into_iter().chain(turn).collect();
+        let is_of_another = |offset: &u16| {
+            let port = self.base.saturating_add(*offset);
+            book.last.get(&port).is_some_and(|last| *last != job)
+        };
+        let (of_others, free): (Vec<u16>, Vec<u16>) = turn.partition(is_of_another);
+        let order: Vec<u16> = wish.into_iter().chain(free).chain(of_others).collect();
         for offset in order {
             let port = self.base.saturating_add(offset);
             if book.held.contains(&port) {
@@ -77,8 +109,7 @@ impl PortPool {
                 foreign += 1;
             } else {
                 book.held.insert(port);
-                book.last.retain(|_, last| *last != job);
-                book.last.insert(port, job);
+                book.remember(port, job);
                 book.next = (offset + 1) % self.count;
                 return Ok(PortLease { port, book: Arc::clone(&self.book) });
             }
@@ -91,9 +122,11 @@ impl PortPool {
         })
     }
 
-    /// Books a port that a living transcoder holds.
-    pub(crate) fn adopt(&self, port: u16) -> PortLease {
-        open(&self.book).held.insert(port);
+    /// Books a port that a living transcoder of `job` holds.
+    pub(crate) fn adopt(&self, job: JobId, port: u16) -> PortLease {
+        let mut book = open(&self.book);
+        book.held.insert(port);
+        book.remember(port, job);
         PortLease { port, book: Arc::clone(&self.book) }
     }
 }
@@ -130,21 +163,36 @@ mod tests {
     #[test]
     fn a_job_gets_its_port_back_unless_another_holds_it() {
         let base = free_base(3);
-        let pool = PortPool::new("127.0.0.1", base, 3);
+        let pool = PortPool::new("127.0.0.1", base, 3, None);
         let port_of = |number| pool.lease(job(number), None).unwrap();
         drop(port_of(1));
         assert_eq!(port_of(2).port(), base + 1);
         assert_eq!(port_of(1).port(), base);
         let taken = (port_of(3), port_of(4), port_of(5));
-        assert_eq!((taken.0.port(), taken.1.port(), taken.2.port()), (base + 1, base + 2, base));
-        drop(taken.1);
+        assert_eq!((taken.0.port(), taken.1.port(), taken.2.port()), (base + 2, base, base + 1));
+        drop(taken.0);
         assert_eq!(port_of(1).port(), base + 2, "its own is held");
+    }
+
+    #[test]
+    fn a_job_gets_its_port_back_after_a_restart_whoever_comes_first() {
+        let base = free_base(4);
+        let folder = tempfile::tempdir().unwrap();
+        let pool = || PortPool::new("127.0.0.1", base, 4, Some(folder.path().join("ports.json")));
+        let before = pool();
+        drop((before.lease(job(1), None).unwrap(), before.adopt(job(2), base + 1)));
+        let after = pool();
+        let new = after.lease(job(3), None).unwrap();
+        let back = (after.lease(job(2), None).unwrap(), after.lease(job(1), None).unwrap());
+        assert_eq!((new.port(), back.0.port(), back.1.port()), (base + 2, base + 1, base));
+        std::fs::write(folder.path().join("ports.json"), "{").unwrap();
+        assert_eq!(pool().lease(job(4), None).unwrap().port(), base, "a damaged file is none");
     }
 
     #[test]
     fn ports_are_passed_on_in_turn_and_come_back() {
         let base = free_base(3);
-        let pool = PortPool::new("127.0.0.1", base, 3);
+        let pool = PortPool::new("127.0.0.1", base, 3, None);
         let first = pool.lease(job(11), None).unwrap();
         let second = pool.lease(job(12), None).unwrap();
         assert_eq!((first.port(), second.port()), (base, base + 1));
@@ -163,10 +211,10 @@ mod tests {
     fn ports_of_others_are_passed_over_and_counted() {
         let base = free_base(3);
         let stranger = TcpListener::bind(("127.0.0.1", base)).unwrap();
-        let pool = PortPool::new("127.0.0.1", base, 3);
+        let pool = PortPool::new("127.0.0.1", base, 3, None);
         let first = pool.lease(job(17), None).unwrap();
         assert_eq!(first.port(), base + 1);
-        let adopted = pool.adopt(base + 2);
+        let adopted = pool.adopt(job(21), base + 2);
         assert_eq!(
             pool.lease(job(18), None).unwrap_err(),
             NoPort { first: base, last: base + 2, held: 2, foreign: 1 }

@@ -90,7 +90,7 @@ impl Runs {
             match record.map(|record| (record.process(), record)) {
                 Some((Some(adopted), record)) => {
                     tracing::info!(run = %id, job = %id.job, epoch = id.epoch.number(), pid = adopted.pid(), port = record.port, "taking up a running transcoder");
-                    let port = self.shared.ports.adopt(record.port);
+                    let port = self.shared.ports.adopt(id.job, record.port);
                     let entry = self.supervise(id, Some(record.plan), port, Some(Process::Adopted(adopted)));
                     table.entries.insert(id, entry);
                 }
@@ -99,7 +99,11 @@ impl Runs {
                 }
             }
         }
-        logs::prune(&self.shared.launcher.logs_folder());
+        logs::prune(&self.shared.launcher.logs_folder(), &self.logs_in_use(&table));
+    }
+
+    fn logs_in_use(&self, table: &Table) -> Vec<PathBuf> {
+        table.entries.keys().map(|id| self.shared.launcher.log(*id)).collect()
     }
 
     /// Makes the table what the scheduler ordered: the full set of runs to hold.
@@ -209,7 +213,7 @@ impl Runs {
         let adopted = process::Adopted::find(pid)?;
         tracing::info!(run = %id, job = %id.job, epoch = id.epoch.number(), pid, port = rtmp_port, "taking up a transcoder that reported itself");
         let plan = record::read(id, &self.shared.launcher.folder(id)).map(|record| record.plan);
-        let port = self.shared.ports.adopt(rtmp_port);
+        let port = self.shared.ports.adopt(id.job, rtmp_port);
         let entry = self.supervise(id, plan, port, Some(Process::Adopted(adopted)));
         if table.draining {
             entry.wanted.send_if_modified(Wanted::leave);
@@ -274,7 +278,7 @@ impl Runs {
 
     fn remove_folder(&self, id: RunId) {
         let folder: PathBuf = self.shared.launcher.folder(id);
-        let logs = self.shared.launcher.logs_folder();
+        let runs = self.clone();
         self.shared.tasks.spawn("remove a run's folder", OnFailure::Log, async move {
             match tokio::fs::remove_dir_all(&folder).await {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -282,7 +286,8 @@ impl Runs {
                 }
                 Ok(()) | Err(_) => {}
             }
-            logs::prune(&logs);
+            let live = runs.logs_in_use(&runs.table());
+            logs::prune(&runs.shared.launcher.logs_folder(), &live);
             Ok(())
         });
     }

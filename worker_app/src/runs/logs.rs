@@ -7,7 +7,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ez_domain::id::RunId;
 
@@ -28,9 +28,15 @@ pub(super) fn open(path: &Path) -> std::io::Result<File> {
 /// Turns the file over when it is too large.
 pub(super) fn bound(id: RunId, path: &Path) {
     let bounded = || -> std::io::Result<()> {
-        if path.metadata()?.len() > LARGEST {
+        let length = match path.metadata() {
+            Ok(metadata) => metadata.len(),
+            // Somebody tidied up.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        if length > LARGEST {
             // `copy` keeps the mode, 0600.
-            std::fs::copy(path, path.with_extension("log.1"))?;
+            std::fs::copy(path, turned_over(path))?;
             OpenOptions::new().write(true).open(path)?.set_len(0)?;
         }
         Ok(())
@@ -40,12 +46,20 @@ pub(super) fn bound(id: RunId, path: &Path) {
     }
 }
 
-/// Removes the oldest files beyond those that are kept.
-pub(super) fn prune(folder: &Path) {
+fn turned_over(path: &Path) -> PathBuf {
+    path.with_extension("log.1")
+}
+
+/// Removes the oldest files beyond those that are kept; never one in `live`, which a transcoder still writes to,
+/// however long it had nothing to say.
+pub(super) fn prune(folder: &Path, live: &[PathBuf]) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     let mut files: Vec<_> = entries
         .filter_map(|entry| {
             let path = entry.ok()?.path();
+            if live.iter().any(|live| *live == path || turned_over(live) == path) {
+                return None;
+            }
             Some((path.metadata().ok()?.modified().ok()?, path))
         })
         .collect();
@@ -126,7 +140,7 @@ mod tests {
         bound(id, &path);
         writer.write_all(b"next\n").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"next\n");
-        let old = path.with_extension("log.1").metadata().unwrap();
+        let old = turned_over(&path).metadata().unwrap();
         assert_eq!((old.len(), old.permissions().mode() & 0o777), (LARGEST + 6, 0o600));
     }
 
@@ -138,8 +152,9 @@ mod tests {
             let age = std::time::Duration::from_secs(1_000_000 + u64::try_from(number).unwrap());
             file.set_modified(std::time::UNIX_EPOCH + age).unwrap();
         }
-        prune(folder.path());
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), KEPT);
-        assert!(!folder.path().join("2.log").exists() && folder.path().join("3.log").exists());
+        prune(folder.path(), &[folder.path().join("0.log")]);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), KEPT + 1);
+        let exists = |number: usize| folder.path().join(format!("{number}.log")).exists();
+        assert_eq!([0, 1, 2, 3].map(exists), [true, false, false, true], "that of a live run stays");
     }
 }

@@ -46,7 +46,7 @@ async fn the_last_words_of_a_dead_process_count() {
     let supervisor = Supervisor::new(
         id,
         launcher(folder.path()),
-        PortPool::new("127.0.0.1", 1, 1).adopt(1),
+        PortPool::new("127.0.0.1", 1, 1, None).adopt(id.job, 1),
         (wishes, messages),
         (report, Arc::default()),
         CancellationToken::new(),
