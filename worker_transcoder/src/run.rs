@@ -130,6 +130,12 @@ impl Run {
                 Some((order, still)) = inputs.made.recv() => self.on_still(order, still).await,
                 Some(still) = inputs.bridged.recv() => self.on_bridge(still).await,
                 length = closing(self.period.as_mut()) => self.on_closed(length).await,
+                // Before the media, which is always there where ffmpeg is too slow: the worker takes silence for death.
+                _ = each_second.tick() => self.each_second().await,
+                Ok(()) = self.progress.changed() => {
+                    self.on_progress();
+                    None
+                }
                 event = inputs.ingested.recv(), if takes_media => {
                     if let Some(event) = event {
                         self.on_ingest(event).await
@@ -138,11 +144,6 @@ impl Run {
                         None
                     }
                 }
-                Ok(()) = self.progress.changed() => {
-                    self.on_progress();
-                    None
-                }
-                _ = each_second.tick() => self.each_second().await,
                 () = tokio::time::sleep_until(wakeup) => self.tick().await,
             };
             if let Some(outcome) = over {

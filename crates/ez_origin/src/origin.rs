@@ -193,7 +193,14 @@ impl Origin {
                 self.newest_period = period.local.unwrap_or(self.newest_period);
                 self.change = Some(true);
             }
-            Err(error) => tracing::warn!(%error, is_trailing, "a slot cannot be published"),
+            Err(error) => {
+                tracing::warn!(%error, is_trailing, "a slot cannot be published");
+                // Its time has to be accounted for, else nothing that follows would fit.
+                if !is_trailing && let Ok(left) = timeline.append(&Slot::new(), now_ms) {
+                    self.expiry.add(left);
+                    self.change = Some(true);
+                }
+            }
         }
         self.keep_last_media(slot).await;
         self.forget_files(slot);

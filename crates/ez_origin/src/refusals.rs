@@ -44,11 +44,16 @@ impl Refusals {
 
 /// A refusal of the store, as the user is told of it.
 pub(crate) fn failure(error: &Error) -> Failure {
+    let fault = error.fault();
+    if fault == Fault::Worker {
+        // Its disk, or a rival: another worker, with another epoch, has neither.
+        return Failure::retryable(fault, format!("this worker cannot upload the media: {error}"));
+    }
     let reason = format!(
         "the bucket does not take the media: {error}; check that the bucket exists and that the worker's \
          credentials may write to it"
     );
-    Failure { fault: error.fault(), reason, retryable: error.is_retryable() }
+    Failure { fault, reason, retryable: error.is_retryable() }
 }
 
 /// A store that does not answer, as the user is told of it.
@@ -59,4 +64,25 @@ pub(crate) fn trouble(trouble: &Trouble) -> Failure {
         trouble.error
     );
     Failure::retryable(Fault::Destination, reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use ez_objects::Cause;
+
+    use super::*;
+
+    #[test]
+    fn only_what_another_worker_would_meet_too_ends_the_job() {
+        for (cause, retryable, says) in [
+            (Cause::Refused, false, "check that the bucket exists"),
+            (Cause::Unsupported, false, "check that the bucket exists"),
+            (Cause::File, true, "this worker cannot upload"),
+            (Cause::PreconditionFailed, true, "this worker cannot upload"),
+        ] {
+            let told = failure(&Error::new("put", "a/b", cause, ""));
+            assert_eq!(told.retryable, retryable, "{cause:?}");
+            assert!(told.reason.contains(says), "{cause:?}: {}", told.reason);
+        }
+    }
 }

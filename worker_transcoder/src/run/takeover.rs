@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ez_contribution::timeline::{Contribution, Still};
-use ez_domain::lifecycle::RunOutcome;
 use ez_origin::LastMedia;
 use ez_service::latest::LatestSeen as _;
 
@@ -64,7 +63,8 @@ impl Run {
         let now = self.clock.now();
         self.contribution = Some(Contribution::new(self.contribution_settings()));
         if let Err(failure) = self.open_period(Duration::ZERO).await {
-            return Some(RunOutcome::Failed { failure });
+            self.give_up(failure).await;
+            return None;
         }
         self.remark = Some(Remark::worker(REMARK));
         self.interrupted_at = Some(now);

@@ -59,6 +59,28 @@ fn refusals_change_nothing() {
     assert!(matches!(Timeline::new(settings(0), ladder()).unwrap().open_period(0), Err(Error::NotBegun)));
 }
 
+/// What a run does with a segment that cannot be: a hole stands for it, and those that follow come in again. A hole
+/// may be half a second longer than a segment, so much longer ones take more.
+#[test]
+fn empty_slots_lead_over_segments_that_are_refused() {
+    for (ticks, most) in [(225_000, 2), (270_000, 3), (450_000, 7)] {
+        let mut channel = Channel::begun(60);
+        channel.append(2);
+        let mut holes = 0;
+        let mut next = channel.slot(ticks);
+        while channel.timeline.append(&next, 0).is_err() {
+            holes += 1;
+            assert!(holes <= most, "{ticks}");
+            channel.push(&Slot::new());
+            next = channel.slot(VIDEO_D);
+        }
+        assert!(holes > 0, "{ticks} is taken");
+        channel.append(2);
+        let uris = channel.uris(LOW);
+        assert!(uris.last().is_some_and(|uri| !uri.contains("gap")), "{ticks}: {uris:?}");
+    }
+}
+
 #[test]
 fn a_segment_needs_its_init_segment_first() {
     let mut channel = Channel::new(0);
