@@ -72,7 +72,7 @@ export function judge(measured, run) {
   const errors = [...measured.errors, ...run.blocked.map((url) => `request to another host: ${url}`)];
   const fail = (is, text) => { if (is) errors.push(text); };
 
-  fail(measured.startup === null, 'playback did not start');
+  fail(measured.startup === null, `playback did not start${measured.standing ? `: ${measured.standing}` : ''}`);
   if (measured.startup !== null) {
     fail(measured.ended && wall < run.seconds - 0.5, `the stream ended after ${round(wall)} s`);
     fail(

@@ -10,6 +10,8 @@ let latencySeconds = () => null;
 let loadAgain = () => {};
 let reloadSeconds = null;
 let reloads = 0;
+let isWaitingForKey = false;
+video.addEventListener('waitingforkey', () => { isWaitingForKey = true; });
 let isReloadDue = false;
 
 /** Playback has ended. Who may load anew after trouble with the network does so, as a page would that embeds a player. */
@@ -152,6 +154,13 @@ async function startUp(limitSeconds) {
   return null;
 }
 
+/** What the video element waits for, in words for whoever reads that playback did not start. */
+function standing() {
+  const ranges = Array.from({ length: video.buffered.length }, (_, i) => `${video.buffered.start(i)}-${video.buffered.end(i)}`);
+  const waits = isWaitingForKey ? ', waits for a key' : '';
+  return `at ${video.currentTime} s of ${ranges.join(' ') || 'nothing'}, readyState ${video.readyState}, paused ${video.paused}, seeking ${video.seeking}${waits}`;
+}
+
 /** Plays and takes a sample every 0.2 s. */
 window.measure = async ({ manifest, player, seconds, mediaSeconds, startupSeconds, clearKeys, reloadAfter }) => {
   reloadSeconds = reloadAfter ?? null;
@@ -194,5 +203,5 @@ window.measure = async ({ manifest, player, seconds, mediaSeconds, startupSecond
   } catch (error) {
     errors.push(String(error?.stack ?? error));
   }
-  return { samples, pictures: pictures.length, startup, errors, warnings, reloads, ended: video.ended, height: video.videoHeight };
+  return { samples, pictures: pictures.length, startup, errors, warnings, reloads, standing: standing(), ended: video.ended, height: video.videoHeight };
 };
