@@ -12,6 +12,7 @@ use ez_testkit::media::counter::read_frames;
 use ez_testkit::media::hls::HlsClient;
 use ez_testkit::media::publisher::{Publisher, Repeat};
 use ez_testkit::media::source::{Contribution, FrameRate};
+use ez_testkit::wait::eventually;
 use reqwest::{Method, StatusCode, Url};
 use serde_json::Value;
 
@@ -89,6 +90,16 @@ async fn a_protected_channel_plays_for_who_has_the_key_and_for_nobody_else() -> 
         let key_url = base.join("1-1/key.bin")?;
         let key = client.bytes(&key_url, None).await?;
         let key: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+        // Players begin three segments before the end (RFC 8216 6.3.3); with fewer there, shaka-player sometimes jumps,
+        // or waits.
+        let has_begun = || async {
+            let presentation = client.presentation(&hls).await?;
+            let (_, playlist) = presentation.renditions.first().context("a rendition")?;
+            let listed: usize = playlist.periods().iter().map(|period| period.len()).sum();
+            ensure!(listed >= 3, "{listed} segments");
+            Ok(())
+        };
+        eventually(Duration::from_secs(20), "three segments", has_begun).await?;
         // Live, by what the playlists say and nothing else.
         play(&hls, "shaka", 6).await?;
         let with_key = watch_with_key(&dash, 6, &format!("{kid}:{key}")).await?;
