@@ -108,6 +108,11 @@ impl Installation {
         self.data.path()
     }
 
+    /// The last lines of every service's log, for a test that fails.
+    pub fn log(&self) -> String {
+        logs(self.data.path())
+    }
+
     /// The sample job of the repository, in the installation's bucket.
     ///
     /// # Errors
@@ -166,7 +171,7 @@ impl Installation {
             ensure!(
                 tokio::time::Instant::now() < deadline,
                 "not within {seconds} s: {what}; the job is {job:#}\n{}",
-                logs(self.stack.layout().root())
+                self.log()
             );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -194,7 +199,6 @@ pub fn text<'job>(job: &'job Value, key: &str) -> &'job str {
     job[key].as_str().unwrap_or_default()
 }
 
-/// The last lines of every service's log, for a failing test.
 fn logs(data: &Path) -> String {
     let mut all = String::new();
     let folders = [data.join("logs"), data.join("worker-0/logs"), data.join("workers/0/logs")];
