@@ -277,9 +277,15 @@ impl Session {
 
     fn data(&self, message: &Message) -> Result<Option<Step>, SessionError> {
         self.require_publishing()?;
-        let body = script::body(message, self.reader.limits()).map_err(SessionError::Script)?;
         let timestamp_ms = message.timestamp_ms;
-        Ok(body.map(|body| Step::Tag(Tag { kind: Kind::Script, timestamp_ms, body })))
+        match script::body(message, self.reader.limits()) {
+            Ok(body) => Ok(body.map(|body| Step::Tag(Tag { kind: Kind::Script, timestamp_ms, body }))),
+            // Pictures and sound do not depend on it.
+            Err(error) => {
+                tracing::debug!(%error, "a data message is left out");
+                Ok(None)
+            }
+        }
     }
 }
 

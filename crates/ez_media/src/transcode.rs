@@ -180,9 +180,10 @@ fn output(argv: &mut Argv, plan: &Plan<'_>, feed: &Feed<'_>) {
         Transport::FragmentedMp4 => argv.extend(&[
             // A fragment per frame: packager sees each frame when it is encoded. `delay_moov`
             // writes the header once the codec configuration is known; `frag_discont` keeps
-            // the start offset, which a fresh fragmented MP4 would otherwise count from zero.
+            // the start offset, which a fresh fragmented MP4 would otherwise count from zero. Without
+            // `skip_trailer` ffmpeg remembers each fragment for an index at its end: a gigabyte a week.
             "-movflags",
-            "+cmaf+frag_every_frame+delay_moov+frag_discont",
+            "+cmaf+frag_every_frame+delay_moov+frag_discont+skip_trailer",
             // The clock of MPEG-TS, so that segments of all renditions are named alike.
             "-video_track_timescale",
             "90000",

@@ -57,6 +57,8 @@ pub enum Role {
 
 /// `CodedFrames` of Enhanced RTMP: the head holds a composition time.
 const CODED_FRAMES: u8 = 1;
+const MULTITRACK: u8 = 6;
+const MOD_EX: u8 = 7;
 
 /// The head of a video body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +74,8 @@ pub struct Packet {
 }
 
 impl Packet {
-    /// Reads the head of a video body; `None` for one that is cut short.
+    /// Reads the head of a video body; `None` for one that is cut short, or that holds tracks or heads of its own
+    /// (`Multitrack`, `ModEx` of Enhanced RTMP v2).
     pub fn parse(body: &[u8]) -> Option<Self> {
         let first = *body.first()?;
         if first & 0x80 == 0 { Self::classic(first, body) } else { Self::enhanced(first, body) }
@@ -122,6 +125,10 @@ impl Packet {
 
     fn enhanced(first: u8, body: &[u8]) -> Option<Self> {
         let (frame_type, packet_type) = (first >> 4 & 0x07, first & 0x0F);
+        if matches!(packet_type, MULTITRACK | MOD_EX) {
+            // What follows is no FourCC.
+            return None;
+        }
         let &[_, f0, f1, f2, f3, ..] = body else { return None };
         let codec = match &[f0, f1, f2, f3] {
             b"avc1" => Codec::Avc,

@@ -79,7 +79,10 @@ impl Contribution {
             return;
         };
         if !packet.codec.is_supported() {
-            self.refuse(Unsupported::Video(packet.codec));
+            // Beside pictures that can be taken it is another track.
+            if self.publisher.video.is_none() {
+                self.refuse(Unsupported::Video(packet.codec));
+            }
             self.meter.dropped += 1;
             return;
         }

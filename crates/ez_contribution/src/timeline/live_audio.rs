@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::clock::Track;
 use super::hold::Arrived;
 use super::ring::{Class, Entry, Source};
-use super::settings::{MAX_LEAD, MAX_MISFITS, MAX_SLOTS};
+use super::settings::{MAX_LAG, MAX_LEAD, MAX_MISFITS, MAX_SLOTS};
 use super::time::{MS, Nanos};
 use super::tracks::audio_frames;
 use super::{Contribution, Phase, Unsupported};
@@ -23,7 +23,10 @@ impl Contribution {
             return;
         };
         if !packet.codec.is_supported() {
-            self.refuse(Unsupported::Audio(packet.codec));
+            // Beside sound that can be taken it is another track, such as OBS's second one.
+            if self.publisher.audio.is_none() {
+                self.refuse(Unsupported::Audio(packet.codec));
+            }
             self.meter.dropped += 1;
             return;
         }
@@ -69,6 +72,11 @@ impl Contribution {
         let half = self.audio.frame() / 2;
         let earliest = self.audio.end.map_or(origin, |end| end - half);
         if at < earliest || at > tag.arrival + MAX_LEAD {
+            if at < earliest && at > earliest - MAX_LAG {
+                // It only comes later than silence is filled: the silence waits for it, or it would never be met.
+                self.audio.filling = None;
+                self.audio.heard = tag.arrival;
+            }
             self.audio.misfits += 1;
             if self.audio.misfits < MAX_MISFITS {
                 return false;

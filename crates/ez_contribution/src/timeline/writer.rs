@@ -172,7 +172,8 @@ impl Writer {
             let first = &mut self.first_ms[usize::from(entry.kind == Kind::Audio)];
             first.get_or_insert(ms + to_ms(entry.pts.saturating_sub(entry.dts)));
         }
-        // FLV timestamps wrap at 32 bits after 49.7 days; ffmpeg unrolls them.
+        // FLV timestamps wrap at 32 bits after 49.7 days. ffmpeg does not unroll those of a file that began at zero,
+        // so whoever owns the timeline begins another one before.
         let timestamp_ms = u32::try_from(ms & 0xFFFF_FFFF).unwrap_or(u32::MAX);
         self.tags.push(Tag { kind: entry.kind, timestamp_ms, body: entry.body.clone() });
     }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use bytes::BytesMut;
 use rtmp_rs::amf::AmfValue;
-use rtmp_rs::media::fourcc::{AudioFourCc, VideoFourCc};
+use rtmp_rs::media::fourcc::VideoFourCc;
 use rtmp_rs::protocol::chunk::{ChunkEncoder, RtmpChunk};
 use rtmp_rs::protocol::constants::{BANDWIDTH_LIMIT_DYNAMIC, CSID_COMMAND, CSID_PROTOCOL_CONTROL};
 use rtmp_rs::protocol::enhanced::{EnhancedCapabilities, FourCcCapability};
@@ -129,13 +129,13 @@ impl std::fmt::Debug for Replies {
     }
 }
 
-/// E-RTMP v2 codecs that we pass on. No multitrack, no reconnect request.
+/// E-RTMP v2 codecs that we pass on. Sound is taken as AAC in its classic form only. No multitrack, no reconnect
+/// request.
 fn capabilities() -> EnhancedCapabilities {
     let forward = FourCcCapability::forward();
     EnhancedCapabilities {
         enabled: true,
         video_codecs: [VideoFourCc::Avc, VideoFourCc::Hevc].map(|codec| (codec, forward)).into(),
-        audio_codecs: [AudioFourCc::Aac, AudioFourCc::Opus].map(|codec| (codec, forward)).into(),
         ..EnhancedCapabilities::default()
     }
 }

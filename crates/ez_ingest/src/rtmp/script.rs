@@ -12,10 +12,15 @@ use crate::MessageLimits;
 const SET_DATA_FRAME: &[u8] = b"\x02\x00\x0d@setDataFrame";
 const CLEAR_DATA_FRAME: &[u8] = b"\x02\x00\x0f@clearDataFrame";
 
-/// The script body of a data message (types 15 and 18); `None` if it carries nothing for the stream.
+/// The script body of a data message (types 15 and 18); `None` if it carries nothing for the stream. Its texts need not
+/// be UTF-8.
 pub(crate) fn body(message: &Message, limits: &MessageLimits) -> Result<Option<Bytes>, AmfError> {
     let payload = strip_amf3(message);
-    amf::check(&payload, limits.amf_depth, limits.amf_nodes)?;
+    match amf::check(&payload, limits.amf_depth, limits.amf_nodes) {
+        // Muxers copy titles as they find them in files, in whatever encoding.
+        Ok(()) | Err(AmfError::NotUtf8) => {}
+        Err(error) => return Err(error),
+    }
     if payload.starts_with(CLEAR_DATA_FRAME) {
         return Ok(None);
     }

@@ -2,7 +2,6 @@
 
 use thiserror::Error;
 
-use crate::rtmp::amf::AmfError;
 use crate::rtmp::chunk::ChunkError;
 use crate::rtmp::command::CommandError;
 
@@ -24,8 +23,6 @@ pub(crate) enum SessionError {
     Chunk(#[from] ChunkError),
     #[error(transparent)]
     Command(#[from] CommandError),
-    #[error("data message: {0}")]
-    Script(AmfError),
     #[error("`{0}` before `connect`")]
     NotConnected(String),
     #[error("`{0}` for the second time")]

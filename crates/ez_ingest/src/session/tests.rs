@@ -102,6 +102,24 @@ fn the_capture_of_obs_is_understood_in_any_slices() {
     }
 }
 
+/// A title in Latin-1, as flvenc copies it, and a message that is no AMF at all.
+#[test]
+fn a_data_message_never_ends_a_publish() {
+    let metadata =
+        [&b"\x02\x00\x0aonMetaData\x08\x00\x00\x00\x01\x00\x05title"[..], b"\x02\x00\x04Caf\xE9"].concat();
+    let framed = [&metadata[..], b"\x00\x00\x09"].concat();
+    let picture = b"\x17\x01\x00\x00\x00picture";
+    for (data, expected) in [(framed.clone(), Some(framed)), (b"\x11nonsense".to_vec(), None)] {
+        let messages = [Outgoing::media(18, 0, data), Outgoing::media(9, 0, *picture)];
+        let bytes = messages.into_iter().flat_map(|message| message.chunks(128));
+        let outcome = run(&wire::prologue("live", "KEY").into_iter().chain(bytes).collect::<Vec<_>>(), 64);
+        assert_eq!(outcome.error, None);
+        let of = |kind| outcome.tags.iter().find(|tag| tag.kind == kind).map(|tag| tag.body.to_vec());
+        assert_eq!(of(Kind::Script), expected);
+        assert_eq!(of(Kind::Video).as_deref(), Some(&picture[..]));
+    }
+}
+
 #[test]
 fn an_unfinished_prologue_stays_below_the_memory_of_a_stranger() {
     // 2 KiB of read buffer come on top.

@@ -297,6 +297,63 @@ fn one_track_missing_for_a_while() {
     }
 }
 
+/// An encoder that sends no sound while it is muted, over a network that is slower than it was at first.
+#[test]
+fn sound_that_comes_late_after_a_silence_is_met() {
+    for late in [30, 60, 150, 400] {
+        let mut rig = Rig::new(settings(30));
+        rig.start(0);
+        let sent = Encoder::A.tags(0, 14_000).into_iter();
+        let mut sent: Vec<_> = sent
+            .filter(|(time, tag)| !((4000..9000).contains(time) && tag.kind == Kind::Audio))
+            .map(
+                |(time, tag)| {
+                    if time >= 9000 && tag.kind == Kind::Audio { (time + late, tag) } else { (time, tag) }
+                },
+            )
+            .collect();
+        sent.sort_by_key(|(time, _)| *time);
+        for (time, tag) in sent {
+            rig.until(ms(time));
+            rig.push(tag);
+        }
+        rig.check();
+        assert!(largest_hole(&rig.frames(false), 0) <= 36, "{late}");
+        let live = rig.frames(false).into_iter().filter(|one| !is_silence(&one.tag.body)).count();
+        // All that came but what silence had covered by then.
+        let covered = usize::try_from(late).unwrap() / 23 + 4;
+        let sent = (4000 + 5000) * 44_100 / 1_024_000;
+        assert!(live + covered >= sent, "{late}: {live} of {sent}");
+        let (video, audio) = offsets(&rig, &Encoder::A);
+        let (encoder_video, encoder_audio) = (13_966, 602 * 1_024_000 / 44_100);
+        assert!(((audio - video) - (encoder_audio - encoder_video)).abs() <= 12, "{late}: {video} {audio}");
+    }
+}
+
+#[test]
+fn a_second_track_of_another_codec_is_left_out() {
+    let mut rig = Rig::new(settings(30));
+    rig.start(0);
+    for (time, sent) in Encoder::A.tags(0, 4000) {
+        rig.until(ms(time));
+        rig.push(sent);
+        let at = u32::try_from(time).unwrap();
+        if at < 100 {
+            continue;
+        }
+        // Enhanced RTMP: an Opus track, several tracks in one message, and a picture of VP9.
+        rig.push(tag(Kind::Audio, at, &[0x90, b'O', b'p', b'u', b's']));
+        rig.push(tag(Kind::Audio, at, &[0x95, 0x01, b'm', b'p', b'4', b'a', 1]));
+        rig.push(tag(Kind::Video, at, &[0x96, 0x01, b'h', b'v', b'c', b'1', 1]));
+        rig.push(tag(Kind::Video, at, &[0x97, 0x03, 0, 0, 1]));
+        rig.push(tag(Kind::Video, at, &[0x91, b'v', b'p', b'0', b'9', 1]));
+    }
+    rig.check();
+    assert!(!rig.events.iter().any(|event| matches!(event, Event::Unsupported(_))), "{:?}", rig.events);
+    assert!(largest_hole(&rig.frames(true), 0) <= 40);
+    assert!(rig.frames(false).iter().all(|one| !is_silence(&one.tag.body)));
+}
+
 #[test]
 fn jumps_of_the_encoder_do_not_reach_the_output() {
     for jump in [600_000_u32, 1500, 0_u32.wrapping_sub(60_000), 0_u32.wrapping_sub(3000)] {
