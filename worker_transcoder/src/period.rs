@@ -128,7 +128,16 @@ impl Period {
     }
 }
 
+/// Where an earlier process of the run left a folder of this name, its files are in the spool by now. In a container
+/// that was restarted it may well have had the same process id.
 async fn make_folders(setup: &Setup, layout: &OutputLayout) -> Result<()> {
+    match tokio::fs::remove_dir_all(&setup.folder).await {
+        Ok(()) => tracing::info!(folder = %setup.folder.display(), "an old period's folder was in the way"),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => {
+            return Err(error).with_context(|| format!("remove the old folder {}", setup.folder.display()));
+        }
+    }
     for folder in layout.folders() {
         let path = setup.folder.join(folder);
         tokio::fs::create_dir_all(&path)
@@ -136,4 +145,35 @@ async fn make_folders(setup: &Setup, layout: &OutputLayout) -> Result<()> {
             .with_context(|| format!("make the folder {}", path.display()))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use ez_domain::units::FrameRate;
+    use nix::sys::stat::Mode;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_an_earlier_process_left_is_not_in_the_way() {
+        let sample = include_bytes!("../../sample_live_job.json");
+        let spec = Arc::new(ez_api::create_job::parse(sample).unwrap().spec);
+        let layout = OutputLayout::new(&spec);
+        let run = tempfile::tempdir().unwrap();
+        let setup = Setup {
+            local: 1,
+            folder: run.path().join("period-7-1"),
+            spec,
+            content_key: None,
+            frame_rate: FrameRate::new(30, 1).unwrap(),
+            preroll: Duration::ZERO,
+            ffmpeg: "ffmpeg".into(),
+            packager: "packager".into(),
+        };
+        for _ in 0..2 {
+            make_folders(&setup, &layout).await.unwrap();
+            assert_eq!(std::fs::read_dir(&setup.folder).unwrap().count(), layout.folders().count());
+            nix::unistd::mkfifo(&setup.folder.join("feed.ts"), Mode::S_IRWXU).unwrap();
+        }
+    }
 }

@@ -99,6 +99,10 @@ type Over = RunOutcome;
 /// Longest time from the connection to the first key frame of an encoder that sends pictures.
 const FIRST_PICTURE: Duration = Duration::from_secs(5);
 
+/// Longest time that a period may last. Its media goes to ffmpeg as FLV, whose timestamps end after 2^32 ms
+/// (49.7 days): from then on ffmpeg guesses them, and picture and sound drift apart.
+const LONGEST_PERIOD: Duration = Duration::from_secs(40 * 24 * 3600);
+
 /// Least time without a segment after which the children count as hung.
 const LEAST_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -188,6 +192,7 @@ impl Run {
             tracing::info!("the reconnect window is over");
             self.close_period(Next::Wait).await;
         }
+        self.renew_old_period(now);
         let patience = self.patience();
         let hung = self.period.as_ref().filter(|active| active.next.is_none() && active.has_begun);
         let hung = hung.and_then(|active| active.silent_for(patience, &self.spec, now));

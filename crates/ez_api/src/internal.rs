@@ -171,6 +171,9 @@ pub struct RunDescription {
     pub store: StoreAccess,
     /// URL that tells the time for `UTCTiming`, if there is one.
     pub time_url: Option<String>,
+    /// Longest time in seconds that one period may last; at most, and when absent, as long as its timestamps allow.
+    #[serde(default)]
+    pub longest_period_seconds: Option<u64>,
 }
 
 /// The programs that a transcoder drives.

@@ -136,6 +136,7 @@ impl Launcher {
             tools: self.tools.clone(),
             store: self.store.clone(),
             time_url: self.time_url.clone(),
+            longest_period_seconds: None,
         }
     }
 }

@@ -167,10 +167,15 @@ impl Supervision {
         let mut rescan = tokio::time::interval(RESCAN);
         rescan.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut grace = std::pin::pin!(far_future());
-        let (mut is_asked, mut is_killed) = (false, false);
+        let (mut is_finishing, mut is_asked, mut is_killed) = (false, false, false);
         let mut has_released = false;
         let patience = FINISH_GRACE.max(Duration::from_secs(self.setup.spec.segment_seconds.into()) * 4);
         while !(ffmpeg_ended && packager_ended) {
+            // Also when it was said while an arm was busy: no other deadline ends a child that hangs.
+            if !is_finishing && self.finishing.latest() {
+                is_finishing = true;
+                grace.set(tokio::time::sleep(patience));
+            }
             tokio::select! {
                 status = children.ffmpeg.wait(), if !ffmpeg_ended => {
                     ffmpeg_ended = true;
@@ -196,7 +201,7 @@ impl Supervision {
                         rescan.reset_immediately();
                     }
                     let file = watcher.take(&self.setup.folder, &self.layout, path);
-                    if file.is_some() && (ffmpeg_ended || self.finishing.latest()) && !is_asked && !is_killed {
+                    if file.is_some() && (ffmpeg_ended || is_finishing) && !is_asked && !is_killed {
                         grace.set(tokio::time::sleep(patience));
                     }
                     self.tell(events, file).await;
@@ -214,9 +219,7 @@ impl Supervision {
                     child::signal_group(&children.ffmpeg, Signal::SIGKILL);
                     child::signal_group(&children.packager, Signal::SIGKILL);
                 }
-                Ok(()) = self.finishing.changed(), if !self.finishing.latest() => {
-                    grace.set(tokio::time::sleep(patience));
-                }
+                Ok(()) = self.finishing.changed(), if !is_finishing => {}
                 () = &mut grace => {
                     // The end of their input was the first rung; both finish what they have on the second.
                     let (signal, next) = if is_asked {

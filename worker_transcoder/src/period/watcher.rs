@@ -1,22 +1,20 @@
 //! Which files are complete: `notify` is quick, the rescan is the truth.
 //!
 //! A file is complete at `CLOSE_WRITE` (packager writes under the final name). Events can be lost
-//! (queue overflow), so a rescan finds what was missed: in a running period only files that nobody
-//! has touched for a while, at its end all of them. Each path is told of once: packager writes its
-//! init segments a second time at its end, and the first ones count.
+//! (queue overflow), so a rescan finds what was missed: in a running period only files after which packager
+//! has begun another of the same rendition (it closes one before it opens the next; an age would believe
+//! a file of a packager that stands still), at its end all of them. Each path is told of once: packager
+//! writes its init segments a second time at its end, and the first ones count.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
+use ez_domain::spec::RenditionName;
 use ez_media::layout::{LocalFile, OutputLayout};
 use ez_origin::{ClosedFile, FileKind};
 use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RenameMode};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
-
-/// How long a file must have been left alone before a rescan takes it.
-const SETTLED: Duration = Duration::from_secs(2);
 
 /// Paths that the kernel reported as complete; an empty path asks for a rescan.
 pub(super) type Changes = mpsc::UnboundedReceiver<PathBuf>;
@@ -51,6 +49,8 @@ pub(super) fn watch(folder: &Path, layout: &OutputLayout) -> notify::Result<(Cha
 pub(super) struct Watcher {
     changes: Changes,
     seen: HashMap<PathBuf, Told>,
+    /// Decode time of the newest segment that packager has begun, as far as it was seen.
+    newest: HashMap<RenditionName, u64>,
     _watching: RecommendedWatcher,
 }
 
@@ -65,7 +65,7 @@ struct Told {
 
 impl Watcher {
     pub(super) fn new(changes: Changes, watching: RecommendedWatcher) -> Self {
-        Self { changes, seen: HashMap::new(), _watching: watching }
+        Self { changes, seen: HashMap::new(), newest: HashMap::new(), _watching: watching }
     }
 
     /// The next path that the kernel reports; pends for ever when it reports none.
@@ -83,12 +83,11 @@ impl Watcher {
 
     /// The file at `path`, if it is one that counts and was not told of.
     pub(super) fn take(&mut self, folder: &Path, layout: &OutputLayout, path: PathBuf) -> Option<ClosedFile> {
-        let relative = path.strip_prefix(folder).ok()?.to_str()?.to_owned();
-        let (rendition, kind) = match layout.classify(&relative) {
+        let (rendition, kind) = match classified(folder, layout, &path)? {
             LocalFile::Init(rendition) => (rendition.clone(), FileKind::Init),
             LocalFile::Segment { rendition, time } => (rendition.clone(), FileKind::Segment { time }),
             LocalFile::Unknown => {
-                tracing::warn!(file = relative, "unknown file in the period's folder");
+                tracing::warn!(file = %path.display(), "unknown file in the period's folder");
                 return None;
             }
             LocalFile::PackagerPlaylist(_)
@@ -96,18 +95,41 @@ impl Watcher {
             | LocalFile::PackagerManifest
             | LocalFile::Ignored => return None,
         };
+        if let FileKind::Segment { time } = kind {
+            self.has_begun(&rendition, time);
+        }
         let told = Told { is_init: matches!(kind, FileKind::Init), is_gone: false };
         self.seen.insert(path.clone(), told).is_none().then_some(ClosedFile { path, rendition, kind })
     }
 
-    /// Files that the kernel did not report: settled ones, or with `all` every one.
+    fn has_begun(&mut self, rendition: &RenditionName, time: u64) {
+        let newest = self.newest.entry(rendition.clone()).or_insert(time);
+        *newest = time.max(*newest);
+    }
+
+    /// Whether packager has begun a later file of the same rendition.
+    fn is_followed(&self, file: &LocalFile<'_>) -> bool {
+        match file {
+            LocalFile::Init(rendition) => self.newest.contains_key(*rendition),
+            LocalFile::Segment { rendition, time } => {
+                self.newest.get(*rendition).is_some_and(|newest| newest > time)
+            }
+            LocalFile::PackagerPlaylist(_)
+            | LocalFile::PackagerMultivariant
+            | LocalFile::PackagerManifest
+            | LocalFile::Ignored
+            | LocalFile::Unknown => false,
+        }
+    }
+
+    /// Files that the kernel did not report: followed ones, or with `all` every one.
     pub(super) async fn rescan(
         &mut self,
         folder: &Path,
         layout: &OutputLayout,
         all: bool,
     ) -> Vec<ClosedFile> {
-        let (mut found, mut present) = (Vec::new(), HashSet::new());
+        let (mut unseen, mut present) = (Vec::new(), HashSet::new());
         for name in layout.folders() {
             let Ok(mut entries) = tokio::fs::read_dir(folder.join(name)).await else { continue };
             while let Ok(Some(entry)) = entries.next_entry().await {
@@ -119,15 +141,21 @@ impl Watcher {
                 if !entry.file_type().await.is_ok_and(|kind| kind.is_file()) {
                     continue;
                 }
-                let age = entry.metadata().await.ok().and_then(|data| data.modified().ok()?.elapsed().ok());
-                if all || age.is_some_and(|age| age >= SETTLED) {
-                    found.extend(self.take(folder, layout, path));
-                }
+                unseen.push(path);
             }
         }
         self.forget_all_but(&present);
-        found.sort_by_key(|file| natural(&file.path));
-        found
+        unseen.sort_by_key(|path| natural(path));
+        // Each segment tells that what was begun before it is complete.
+        for path in &unseen {
+            if let Some(LocalFile::Segment { rendition, time }) = classified(folder, layout, path) {
+                self.has_begun(rendition, time);
+            }
+        }
+        unseen.retain(|path| {
+            all || classified(folder, layout, path).is_some_and(|file| self.is_followed(&file))
+        });
+        unseen.into_iter().filter_map(|path| self.take(folder, layout, path)).collect()
     }
 
     /// Forgets segments that were uploaded and removed, as a period may last for months. Only when they were gone
@@ -141,6 +169,15 @@ impl Watcher {
     }
 }
 
+/// What a file is; `None` when its name is no text.
+fn classified<'layout>(
+    folder: &Path,
+    layout: &'layout OutputLayout,
+    path: &Path,
+) -> Option<LocalFile<'layout>> {
+    Some(layout.classify(path.strip_prefix(folder).ok()?.to_str()?))
+}
+
 /// Init segments first, then segments by time, though names have no leading zeros.
 fn natural(path: &Path) -> (u64, PathBuf) {
     let time = path.file_stem().and_then(|stem| stem.to_str()?.parse::<u64>().ok());
@@ -151,24 +188,61 @@ fn natural(path: &Path) -> (u64, PathBuf) {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn a_file_is_told_of_once_and_forgotten_when_it_is_uploaded() {
+    /// The folder of a period, the folder of one rendition in it, and a watcher that was told nothing.
+    fn period() -> (tempfile::TempDir, PathBuf, OutputLayout, Watcher) {
         let sample = include_bytes!("../../../sample_live_job.json");
         let spec = ez_api::create_job::parse(sample).unwrap().spec;
         let layout = OutputLayout::new(&spec);
-        let temporary = tempfile::tempdir().unwrap();
-        let folder = temporary.path();
+        let folder = tempfile::tempdir().unwrap();
         for name in layout.folders() {
-            std::fs::create_dir_all(folder.join(name)).unwrap();
+            std::fs::create_dir_all(folder.path().join(name)).unwrap();
         }
-        let rendition = folder.join(layout.renditions()[0].as_str());
+        let rendition = folder.path().join(layout.renditions()[0].as_str());
+        let (_, watching) = watch(folder.path(), &layout).unwrap();
+        let (_, nothing) = mpsc::unbounded_channel();
+        (folder, rendition, layout, Watcher::new(nothing, watching))
+    }
+
+    fn kinds(files: Vec<ClosedFile>) -> Vec<FileKind> {
+        files.into_iter().map(|file| file.kind).collect()
+    }
+
+    #[tokio::test]
+    async fn a_file_that_may_still_be_written_is_left_alone() {
+        let (folder, rendition, layout, mut watcher) = period();
+        let folder = folder.path();
+        let write = |name: &str| {
+            let path = rendition.join(name);
+            std::fs::write(&path, "half of i").unwrap();
+            path
+        };
+        write("init.mp4");
+        assert_eq!(kinds(watcher.rescan(folder, &layout, false).await), []);
+        write("9000.m4s");
+        assert_eq!(kinds(watcher.rescan(folder, &layout, false).await), [FileKind::Init]);
+        write("10800.m4s");
+        let first = FileKind::Segment { time: 9_000 };
+        assert_eq!(kinds(watcher.rescan(folder, &layout, false).await), [first]);
+        // The next one is reported, and gone before anybody looks.
+        let next = write("181000.m4s");
+        assert!(watcher.take(folder, &layout, next.clone()).is_some());
+        std::fs::remove_file(next).unwrap();
+        let second = FileKind::Segment { time: 10_800 };
+        assert_eq!(kinds(watcher.rescan(folder, &layout, false).await), [second]);
+        write("361000.m4s");
+        assert_eq!(kinds(watcher.rescan(folder, &layout, false).await), []);
+        let last = FileKind::Segment { time: 361_000 };
+        assert_eq!(kinds(watcher.rescan(folder, &layout, true).await), [last]);
+    }
+
+    #[tokio::test]
+    async fn a_file_is_told_of_once_and_forgotten_when_it_is_uploaded() {
+        let (folder, rendition, layout, mut watcher) = period();
+        let folder = folder.path();
         let segment = rendition.join("10800.m4s");
         std::fs::write(rendition.join("init.mp4"), "i").unwrap();
         std::fs::write(&segment, "s").unwrap();
 
-        let (changes, watching) = watch(folder, &layout).unwrap();
-        let mut watcher = Watcher::new(changes, watching);
-        let kinds = |files: Vec<ClosedFile>| files.into_iter().map(|file| file.kind).collect::<Vec<_>>();
         let found = watcher.rescan(folder, &layout, true).await;
         assert_eq!(kinds(found), [FileKind::Init, FileKind::Segment { time: 10_800 }]);
         assert_eq!(kinds(watcher.rescan(folder, &layout, true).await), []);

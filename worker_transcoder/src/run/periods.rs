@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::contribution::{ENCODER_PATIENCE, duration_of};
 use super::state::Remark;
-use super::{Active, Next, Over, Run};
+use super::{Active, LONGEST_PERIOD, Next, Over, Run};
 use crate::period::{self, Broken, Event as Happened, Period};
 
 const FLV_HEADER: [u8; 13] = flv::header();
@@ -92,6 +92,21 @@ impl Run {
         }
         if next == Next::Wait {
             self.interrupted_at = None;
+        }
+    }
+
+    /// Goes on in a new period where the timestamps of the old one would come to their end.
+    pub(super) fn renew_old_period(&mut self, now: Duration) {
+        let limit = self.description.longest_period_seconds.map_or(LONGEST_PERIOD, Duration::from_secs);
+        let is_old = |active: &&mut Active| {
+            active.has_begun
+                && active.next.is_none()
+                && now.saturating_sub(active.began) >= limit.min(LONGEST_PERIOD)
+        };
+        if let Some(active) = self.period.as_mut().filter(is_old) {
+            tracing::info!(period = active.period.local, "the period has lasted long enough and is renewed");
+            active.next = Some(Next::Replay);
+            active.period.finish();
         }
     }
 

@@ -52,21 +52,54 @@ async fn survives_the_death_of(program: &str, number: u8, sent: Contribution) ->
     run.stop().await?;
     viewer.look(&run).await?;
     for name in ["low", "high"] {
-        let periods = decode_periods(&run, name).await?;
-        assert_eq!(periods.len(), 2, "{periods:?}");
-        for read in &periods {
-            assert_eq!((read.dropped, read.out_of_order, read.unreadable), (0, 0, 0), "{name}: {read:?}");
-        }
-        let (before, after) = (periods[0].last.context("frames")?, periods[1].first.context("frames")?);
+        assert_eq!(frames_over_all_periods(&run, name).await?, (2, 0, 419), "{name}");
+    }
+    Ok(())
+}
+
+/// How many periods there are, and the first and the last frame; no frame is missing between them.
+async fn frames_over_all_periods(run: &Running, name: &str) -> Result<(usize, u16, u16)> {
+    let periods = decode_periods(run, name).await?;
+    for read in &periods {
+        assert_eq!((read.dropped, read.out_of_order, read.unreadable), (0, 0, 0), "{name}: {read:?}");
+    }
+    for pair in periods.windows(2) {
+        let (before, after) = (pair[0].last.context("frames")?, pair[1].first.context("frames")?);
         // Where sound began before pictures, the one picture on the seam may stand in both.
         let is_seamless = (before..=before + 1).contains(&after);
         assert!(
             is_seamless,
             "{name}: the old period ends with frame {before}, the new one begins with {after}"
         );
-        assert_eq!((periods[0].first, periods[1].last), (Some(0), Some(419)), "{name}");
     }
-    Ok(())
+    let first = periods.first().and_then(|read| read.first).context("a first frame")?;
+    let last = periods.last().and_then(|read| read.last).context("a last frame")?;
+    Ok((periods.len(), first, last))
+}
+
+/// As after 40 days, before the timestamps of what ffmpeg is given come to their end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_period_that_has_lasted_long_is_renewed_without_losing_a_frame() -> Result<()> {
+    undisturbed(async || {
+        let bucket = Bucket::start().await;
+        let mut run = Running::start_with_short_periods(&bucket, job(32), spec(), 6).await?;
+        let mut viewer = Viewer::new(&spec());
+        let flv = Contribution { b_frames: 2, ..contribution(14, 0) }.flv().await?;
+        let mut publisher = Publisher::start(&flv, &run.ingest_url, Repeat::Once)?;
+        viewer
+            .until(&run, "media of a second period", |text| text.contains("#EXT-X-DISCONTINUITY\n"))
+            .await?;
+        publisher.wait(Duration::from_secs(30)).await?;
+        run.stop().await?;
+        viewer.look(&run).await?;
+        for name in ["low", "high"] {
+            let (periods, first, last) = frames_over_all_periods(&run, name).await?;
+            assert!((2..=3).contains(&periods), "{periods}");
+            assert_eq!((first, last), (0, 419), "{name}");
+        }
+        Ok(())
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]

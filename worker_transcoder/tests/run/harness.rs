@@ -153,6 +153,7 @@ impl Seat {
                 keys: Some(("test".to_owned(), Secret::new("secret".to_owned()))),
             },
             time_url: None,
+            longest_period_seconds: None,
         };
         let base_url = format!("{}/{BUCKET}/output_{job}/", bucket.endpoint);
         Ok(Self { description, socket, base_url, disk_mib: None, folder })
@@ -238,6 +239,18 @@ impl Running {
         spec: JobSpec,
     ) -> Result<Self> {
         Self::restart_process(Seat::new(bucket, job, epoch, spec)?).await
+    }
+
+    /// As [`Self::start_process`], with periods that last no longer than this.
+    pub(crate) async fn start_with_short_periods(
+        bucket: &Bucket,
+        job: JobId,
+        spec: JobSpec,
+        seconds: u64,
+    ) -> Result<Self> {
+        let mut seat = Seat::new(bucket, job, 1, spec)?;
+        seat.description.longest_period_seconds = Some(seconds);
+        Self::restart_process(seat).await
     }
 
     /// As [`Self::start_process`], with a disk of so many MiB.
