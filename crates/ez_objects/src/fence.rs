@@ -17,7 +17,7 @@ use crate::retry::{Policy, bounded, persist};
 /// How many writers race; with 16 every store that races was caught in each of 40 rounds.
 const WRITERS: u64 = 16;
 /// How often each kind of race is run.
-const ROUNDS: u32 = 3;
+pub const ROUNDS: u32 = 3;
 /// Clear answers that make a race count; a store that races shows it among these, too.
 const CLEAR_ANSWERS: usize = 4;
 /// How often a race that the network disturbed is run again.
@@ -66,26 +66,28 @@ pub async fn probe(
     prefix: &str,
     policy: &Policy,
     dice: &mut Dice,
+    rounds: u32,
 ) -> Result<Fence, Error> {
     let mut keys = Vec::new();
-    let fence = rounds(store, prefix, policy, dice, &mut keys).await;
+    let fence = race_in_rounds(store, prefix, policy, dice, rounds, &mut keys).await;
     if let Err(error) = bounded(policy.attempt_timeout, "delete", prefix, store.delete_batch(&keys)).await {
         tracing::warn!(%prefix, %error, "the objects of the fence probe could not be deleted");
     }
     fence
 }
 
-async fn rounds(
+async fn race_in_rounds(
     store: &dyn ObjectStore,
     prefix: &str,
     policy: &Policy,
     dice: &mut Dice,
+    rounds: u32,
     keys: &mut Vec<String>,
 ) -> Result<Fence, Error> {
     let broken = |reason| Ok(Fence::LeaseOnly { reason });
     let mut disturbed = 0;
     let mut done = 0;
-    while done < ROUNDS {
+    while done < rounds {
         let key = format!("{prefix}{:016x}", dice.next());
         keys.push(key.clone());
         let created = match race(store, &key, Precondition::IfAbsent, policy, dice).await? {
@@ -157,11 +159,12 @@ async fn race(
             Ok(etag) => winners.push((options.write_id, etag)),
             Err(error) => match error.cause {
                 Cause::PreconditionFailed => losers += 1,
-                Cause::Conflict => conflicts += 1,
+                // Neither wrote anything: some stores let one writer at a time to a key, and send the others away.
+                Cause::Conflict | Cause::Throttled => conflicts += 1,
                 // A store that does not know the header says so with a 400 or a 501.
                 Cause::Other | Cause::Unsupported => return Ok(Race::Broken(error.to_string())),
                 Cause::Refused => return Err(error),
-                Cause::Throttled | Cause::Unavailable | Cause::Timeout | Cause::NotSent | Cause::File => {
+                Cause::Unavailable | Cause::Timeout | Cause::NotSent | Cause::File => {
                     unheard.extend(error.is_ambiguous().then_some(options.write_id));
                     disturbance = Some(error);
                 }
@@ -186,7 +189,7 @@ async fn race(
         if conflicts == 0 {
             return Ok(Race::Broken(format!("all of {WRITERS} racing writes with {precondition:?} lost")));
         }
-        // Every writer met another one (409): allowed, but no answer.
+        // Every writer met another one (409) or was sent away: allowed, but no answer.
         return Ok(Race::Disturbed(Error::new("put", key, Cause::Conflict, "a race without a winner")));
     };
     if !winners.is_empty() {

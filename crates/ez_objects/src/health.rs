@@ -58,7 +58,9 @@ impl Health {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match failure {
             // A lost race is an answer.
-            None | Some(Cause::PreconditionFailed | Cause::Conflict | Cause::File) => seen.failing = None,
+            None | Some(Cause::PreconditionFailed | Cause::File) => seen.failing = None,
+            // To come again later is none, whatever the store does with the rest.
+            Some(Cause::Conflict) => {}
             Some(cause) => {
                 seen.failures = seen.failures.saturating_add(1);
                 let since = seen.failing.map_or_else(Instant::now, |(since, _)| since);

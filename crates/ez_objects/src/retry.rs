@@ -52,6 +52,12 @@ impl Policy {
         Self { longest_attempt: LONGEST_UPLOAD.max(self.attempt_timeout * 2), ..self }
     }
 
+    /// The same, for playlists: they are small at first, and grow to hundreds of kilobytes in a long window.
+    #[must_use]
+    pub fn for_playlists(self) -> Self {
+        Self { longest_attempt: self.attempt_timeout * 4, ..self }
+    }
+
     /// How long an attempt may take after so many that were cut off.
     fn limit(&self, cut_off: u32) -> Duration {
         self.attempt_timeout.saturating_mul(1 << cut_off.min(16)).min(self.longest_attempt)

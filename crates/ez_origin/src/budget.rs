@@ -1,8 +1,8 @@
 //! How much media may wait on the worker's disk, and what goes when it is more.
 //!
 //! The best picture goes first: viewers keep a lower one, and one segment of it frees the most. It goes when ten
-//! minutes wait, or when the store is away and the disk is nearly full: a disk that is full ends the run, and all
-//! that waits with it.
+//! minutes wait, or when the store is away or too slow and the disk is nearly full: a disk that is full ends the run,
+//! and all that waits with it.
 
 use std::collections::VecDeque;
 
@@ -58,7 +58,7 @@ impl Budget {
     }
 
     /// Gives segments up until the rest fits; answers what went, with the place of its period. `room` is that of
-    /// the disk while the store is away.
+    /// the disk while the store is away or too slow.
     pub(crate) fn enforce(
         &self,
         periods: &mut VecDeque<Period>,

@@ -34,7 +34,7 @@ impl Claim {
         let segment = Duration::from_secs(settings.spec.segment_seconds.into());
         let policy = Policy::for_segments_of(segment);
         let mut dice = Dice::from_system();
-        let manifests = Manifests::new(settings, store, policy, &mut dice);
+        let manifests = Manifests::new(settings, store, policy.for_playlists(), &mut dice);
         Self { policy, dice, manifests }
     }
 
@@ -55,14 +55,18 @@ impl Claim {
     }
 }
 
-/// Finds out whether the store's conditional writes hold under a race.
-pub(crate) async fn probe(settings: &Settings, store: &Arc<dyn ObjectStore>) -> Result<Claim, Stopped> {
+/// Finds out whether the store's conditional writes hold under a race, in so many rounds of it.
+pub(crate) async fn probe(
+    settings: &Settings,
+    store: &Arc<dyn ObjectStore>,
+    rounds: u32,
+) -> Result<Claim, Stopped> {
     let mut claim = Claim::new(settings, store);
     let Claim { policy, dice, .. } = &mut claim;
     let mut refusals = Refusals::new(*policy, dice.fork());
     let prefix = format!("{}probe-{}/", Objects::of(settings.job).prefix(), settings.epoch);
     let fence = loop {
-        match fence::probe(store.as_ref(), &prefix, policy, dice).await {
+        match fence::probe(store.as_ref(), &prefix, policy, dice, rounds).await {
             Ok(fence) => break fence,
             Err(error) => refusals.doubt(error).await.map_err(|error| Stopped::Failed(failure(&error)))?,
         }

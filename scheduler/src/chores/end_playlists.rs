@@ -15,8 +15,9 @@ use tokio::time::timeout;
 use super::{ChoreError, Progress};
 use crate::app::Running;
 
-/// A store that does not answer must not keep the other chores waiting.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// A store that does not answer must not keep the other chores waiting. It takes some fifteen requests, one after the
+/// other, and each try begins with the first.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Ends them under `epoch`. Two schedulers may do it at once: the second finds them ended.
 pub(super) async fn end(running: &Running, job: &Job, epoch: Epoch) -> Result<Progress, ChoreError> {

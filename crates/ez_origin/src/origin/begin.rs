@@ -9,6 +9,7 @@ use ez_domain::durations::Durations;
 use ez_manifest::timeline::Timeline;
 use ez_media::layout::{Objects, OutputLayout};
 use ez_objects::ObjectStore;
+use ez_objects::fence::ROUNDS;
 use ez_objects::health::{Health, Observed};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -73,7 +74,7 @@ impl Origin {
         let mut claim = Claim::new(&settings, &store);
         // A process of this very run that died has probed the store.
         if claim.published_epoch().await? != Some(epoch) {
-            claim = probe(&settings, &store).await?;
+            claim = probe(&settings, &store, ROUNDS).await?;
         }
         // A process that takes over from its predecessor in the same run goes on in its open period.
         let adopted = adopt(&settings, &mut claim, |timeline| {

@@ -40,7 +40,6 @@ pub struct Progress {
 
 impl Origin {
     pub(super) fn report(&self) {
-        let backlog: usize = self.periods.iter().map(|period| period.slots.backlog()).sum();
         let acknowledged = self.acknowledged.latest();
         let media_end_ms =
             acknowledged.media_end_ms.or_else(|| self.timeline.as_ref().and_then(Timeline::media_end_ms));
@@ -54,7 +53,7 @@ impl Origin {
             committed: acknowledged.committed,
             newest_period: acknowledged.newest_period,
             media_end_ms,
-            backlog: u64::try_from(backlog).unwrap_or(u64::MAX),
+            backlog: u64::try_from(self.backlog()).unwrap_or(u64::MAX),
             given_up: self.given_up,
             store_failures: self.health.failures(),
             segment_uploads: self.segment_uploads,

@@ -14,6 +14,9 @@ use crate::{Stopped, bug};
 /// Uploads at a time.
 const UPLOADS: usize = 4;
 
+/// Segments of each rendition that wait where the store is slower than the channel.
+const BEHIND: usize = 5;
+
 /// The upload of a segment.
 #[derive(Debug)]
 pub(super) struct UnderWay {
@@ -81,8 +84,8 @@ impl Origin {
     }
 
     pub(super) async fn keep_within_budget(&mut self) {
-        let room =
-            if self.asks_for_room && self.health.trouble().is_some() { self.spool.room() } else { None };
+        let is_held_up = self.health.trouble().is_some() || self.is_behind();
+        let room = if self.asks_for_room && is_held_up { self.spool.room() } else { None };
         self.asks_for_room = false;
         let given_up = self.budget.enforce(&mut self.periods, room);
         for (place, rendition, segment) in given_up {
@@ -102,6 +105,16 @@ impl Origin {
                 tracing::warn!(%error, path = %path.display(), "a segment given up could not be emptied");
             }
         }
+    }
+
+    /// Whether more comes in than a slow store takes.
+    fn is_behind(&self) -> bool {
+        self.backlog() > BEHIND * self.settings.spec.rendition_names().count()
+    }
+
+    /// Segments that wait for the store.
+    pub(super) fn backlog(&self) -> usize {
+        self.periods.iter().map(|period| period.slots.backlog()).sum()
     }
 
     /// An upload is over.

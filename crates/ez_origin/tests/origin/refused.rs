@@ -34,6 +34,7 @@ async fn a_refusal_at_the_take_over_ends_the_run() {
     stage.store.set(refusing());
     let began = Instant::now();
     assert_refused(&Process::start(&stage, 1).stopped().await, began);
+    let began = Instant::now();
     assert_refused(&end_channel(&stage.settings(1), &(stage.store.clone() as _)).await.unwrap_err(), began);
 }
 
