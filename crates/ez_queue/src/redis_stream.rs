@@ -2,12 +2,14 @@
 //!
 //! Keys: `commands` (stream with the fields `job` and `generation`), `parked_commands` (stream, bounded,
 //! with the reason) and `parked_commands_count`. A message that its consumer did not acknowledge in the
-//! visibility time is claimed by whoever receives next. The group is made again when Redis lost it.
+//! visibility time is claimed by whoever receives next. The group is made again when Redis lost it. Each start of
+//! a scheduler is a consumer of its own; the next start forgets those that are gone.
 
 mod config;
 mod message;
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +30,8 @@ const BATCH: usize = 10;
 const PARKED_KEPT: usize = 10_000;
 /// Longest wait in one blocking read. Between reads, abandoned messages are looked for.
 const LONGEST_READ: Duration = Duration::from_secs(1);
+/// A consumer that asked for nothing in so many visibility times is gone; a live one asks every second.
+const GONE_AFTER: u64 = 10;
 
 /// The queue on a Redis stream.
 pub struct RedisStreamQueue {
@@ -40,8 +44,11 @@ pub struct RedisStreamQueue {
     visibility_ms: u64,
     /// Where the search for abandoned messages goes on.
     claim_from: Mutex<String>,
+    /// Whether consumers that are gone have been forgotten.
+    is_tidy: AtomicBool,
     finish: Script,
     park: Script,
+    forget_consumers: Script,
 }
 
 impl fmt::Debug for RedisStreamQueue {
@@ -74,8 +81,10 @@ impl RedisStreamQueue {
             consumer: config.consumer.clone(),
             visibility_ms: config.visibility_ms,
             claim_from: Mutex::new("0-0".to_owned()),
+            is_tidy: AtomicBool::new(false),
             finish: Script::new(include_str!("lua/finish.lua")),
             park: Script::new(include_str!("lua/park.lua")),
+            forget_consumers: Script::new(include_str!("lua/forget_consumers.lua")),
         })
     }
 
@@ -127,6 +136,26 @@ impl RedisStreamQueue {
             claimed.push((message, attempt));
         }
         Ok(claimed)
+    }
+
+    /// Forgets the consumers that are gone, once. Where it fails, the next start does it.
+    async fn tidy(&self) {
+        if self.is_tidy.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let mut invocation = self.forget_consumers.key(&self.commands);
+        invocation.arg(GROUP).arg(self.visibility_ms.saturating_mul(GONE_AFTER));
+        let invocation = &invocation;
+        let forgotten: Result<u64, _> =
+            self.query("forget consumers", |mut manager| async move {
+                invocation.invoke_async(&mut manager).await
+            })
+            .await;
+        match forgotten {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "consumers that are gone were forgotten"),
+            Err(error) => tracing::warn!(%error, "consumers that are gone stay listed"),
+        }
     }
 
     /// How often a message has been delivered.
@@ -244,6 +273,7 @@ impl CommandQueue for RedisStreamQueue {
             if !deliveries.is_empty() {
                 return Ok(deliveries);
             }
+            self.tidy().await;
             let left = end.saturating_duration_since(Instant::now());
             let fresh = self.read(left.min(LONGEST_READ)).await?;
             let deliveries = self.sort(fresh.into_iter().map(|message| (message, 1)).collect()).await;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -88,6 +89,44 @@ async fn sent_and_taken_messages_survive_a_kill() {
         0,
         "acknowledged messages leave the stream"
     );
+}
+
+#[tokio::test]
+async fn consumers_that_are_gone_are_forgotten_and_lose_nothing() {
+    const WAIT: Duration = Duration::from_millis(50);
+    let server = RedisServer::start().await.unwrap();
+    let listed = async || {
+        let told: Vec<HashMap<String, redis::Value>> =
+            raw(&server, &["XINFO", "CONSUMERS", "{ez}:commands", "schedulers"]).await;
+        told.into_iter().map(|consumer| redis::from_redis_value(consumer["name"].clone()).unwrap()).collect()
+    };
+    // Redis knows a consumer from its first message on.
+    let idle = consumer(&server, 30_000);
+    idle.send(command(7)).await.unwrap();
+    idle.acknowledge(&take_some(&idle).await[0]).await.unwrap();
+    let holder = consumer(&server, 30_000);
+    holder.send(command(1)).await.unwrap();
+    assert_eq!(take_some(&holder).await.len(), 1);
+    let both: Vec<String> = listed().await;
+    assert_eq!(both.len(), 2, "who has just asked may be alive");
+
+    // Each start looks once; for these the two are gone after a fifth of a second.
+    let mut seen = Vec::new();
+    let deadline = Instant::now() + DEADLINE;
+    while listed().await.iter().any(|name| both.contains(name)) {
+        assert!(Instant::now() < deadline, "{both:?} stay");
+        let next = consumer(&server, 20);
+        for _ in 0..2 {
+            for delivery in next.receive(WAIT).await.unwrap() {
+                next.acknowledge(&delivery).await.unwrap();
+                seen.push(delivery.command.generation);
+            }
+        }
+    }
+    assert_eq!(seen, [1], "what one of them held was taken over first");
+    // It was only asleep: it is a consumer again with its next question.
+    idle.send(command(2)).await.unwrap();
+    assert_eq!(take_some(&idle).await[0].command, command(2));
 }
 
 #[tokio::test]
