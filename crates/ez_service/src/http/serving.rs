@@ -46,7 +46,8 @@ pub(super) async fn serve(
     let places = Arc::new(Semaphore::new(limits.connections));
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
-    let mut server = Builder::new(TokioExecutor::new());
+    // While a server asks which version a client speaks, it has no limit of time.
+    let mut server = Builder::new(TokioExecutor::new()).http1_only();
     server.http1().timer(TokioTimer::new()).header_read_timeout(limits.head);
     loop {
         let accepted = tokio::select! {
@@ -139,15 +140,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_that_says_nothing_loses_its_place() {
-        let limits = Limits { connections: 1, head: Duration::from_millis(200), ..Limits::default() };
-        let (address, _shutdown, _server, _) = start(limits).await;
-        let mut silent = TcpStream::connect(address).await.unwrap();
-        silent.write_all(b"GET / HTTP/1.1\r\nHost: te").await.unwrap();
-        // The only place is taken until the silent one is sent away.
-        let mut next = TcpStream::connect(address).await.unwrap();
-        assert!(ask(&mut next, "/").await.ends_with("here"));
-        let rest = answer(&mut silent).await;
-        assert!(rest.is_empty() || rest.contains("408"), "{rest}");
+        // Nothing at all, half a head, and what begins as HTTP/2 (RFC 9113 3.4) and goes no further.
+        for said in [&b""[..], b"GET / HTTP/1.1\r\nHost: te", b"PRI * HTTP/2.0\r\n"] {
+            let limits = Limits { connections: 1, head: Duration::from_millis(200), ..Limits::default() };
+            let (address, _shutdown, _server, _) = start(limits).await;
+            let mut silent = TcpStream::connect(address).await.unwrap();
+            silent.write_all(said).await.unwrap();
+            // The only place is taken until the silent one is sent away.
+            let mut next = TcpStream::connect(address).await.unwrap();
+            assert!(ask(&mut next, "/").await.ends_with("here"), "{}", String::from_utf8_lossy(said));
+            let rest = answer(&mut silent).await;
+            assert!(rest.is_empty() || rest.starts_with("HTTP/1.1 4"), "{rest}");
+        }
     }
 
     #[tokio::test]
