@@ -1,15 +1,17 @@
 //! The storm brake: when many leases lapse at once, it is rather the control plane that was away.
 //!
 //! Giving a run up costs viewers a seam, so while it is in doubt who failed, nobody is given up:
-//! after the start, after a time in which the store did not answer (workers could not renew their
-//! leases then either), and when a large share of the workers falls silent at the same time. Each of
-//! these holds the brake for a fixed time, in which workers that live renew their leases; what is
+//! after the start, after a time in which the store took no writes (workers could not renew their
+//! leases then either), when its clock, by which leases lapse, went forward at once, and when a large share
+//! of the workers falls silent at the same time. Each of these holds the brake for a fixed time, in which workers that live renew their leases; what is
 //! still lapsed afterwards is given up.
 //!
 //! It knows no clock: instants come in from outside.
 
+use std::ops::Range;
 use std::time::Duration;
 
+use ez_domain::units::Timestamp;
 use tokio::time::Instant;
 
 use crate::app::Timing;
@@ -25,16 +27,23 @@ pub struct Brake {
     suspect_after: Duration,
     held_until: Instant,
     store_answered_at: Instant,
+    /// What the store's clock said, and when it was asked.
+    clock: Option<(Instant, Timestamp)>,
     stormy: bool,
 }
 
 /// Why the brake was pulled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pulled {
-    /// The store had not answered for long.
+    /// The store had taken no write for long.
     StoreWasAway {
         /// How long.
         gap: Duration,
+    },
+    /// The store's clock went forward by more than the time that passed.
+    ClockLeapt {
+        /// By how much more.
+        by: Duration,
     },
     /// Many workers fell silent at once.
     Storm {
@@ -57,11 +66,12 @@ impl Brake {
             suspect_after: timing.suspect_after,
             held_until: started + hold,
             store_answered_at: started,
+            clock: None,
             stormy: false,
         }
     }
 
-    /// The store answered at `now`.
+    /// The store took a write at `now`.
     pub fn store_answered(&mut self, now: Instant) -> Option<Pulled> {
         let gap = now.saturating_duration_since(self.store_answered_at);
         self.store_answered_at = now;
@@ -70,6 +80,20 @@ impl Brake {
         }
         self.pull(now);
         Some(Pulled::StoreWasAway { gap })
+    }
+
+    /// Between these instants the store's clock said `told`.
+    ///
+    /// A leap ends leases that nobody had the time to renew. Going back it only makes them longer.
+    pub fn clock_read(&mut self, asked: Range<Instant>, told: Timestamp) -> Option<Pulled> {
+        let (before, told_before) = self.clock.replace((asked.start, told))?;
+        let passed = asked.end.saturating_duration_since(before);
+        let by = Duration::from_millis(told.millis_since(told_before)).saturating_sub(passed);
+        if by <= self.longest_gap {
+            return None;
+        }
+        self.pull(asked.end);
+        Some(Pulled::ClockLeapt { by })
     }
 
     /// At `now` the workers had been silent for these times.
@@ -142,6 +166,32 @@ mod tests {
         assert!(matches!(brake.store_answered(back), Some(Pulled::StoreWasAway { .. })));
         assert!(brake.holds(back) && brake.holds(back + seconds(HOLD) - Duration::from_millis(1)));
         assert!(!brake.holds(back + seconds(HOLD)));
+    }
+
+    #[test]
+    fn a_clock_that_leaps_pulls_it() {
+        let clock = |second: u64| Timestamp::from_millis(1_000_000 + second * 1000);
+        // Seconds that passed, seconds that the store's clock went on by, whether that is a leap.
+        let cases =
+            [(1, 1, false), (0, 3, false), (0, 4, true), (1, 3600, true), (60, 60, false), (60, 0, false)];
+        for (passed, went_on, expected) in cases {
+            let (mut brake, now) = released();
+            assert_eq!(brake.clock_read(now..now, clock(0)), None, "the first look knows nothing");
+            let then = now + seconds(passed);
+            let pulled = brake.clock_read(then..then, clock(went_on));
+            assert_eq!(pulled.is_some(), expected, "{passed} {went_on}: {pulled:?}");
+            assert_eq!(brake.holds(then), expected);
+            // It is measured from there on.
+            assert_eq!(brake.clock_read(then..then, clock(went_on)), None);
+        }
+        // An answer that took long says nothing of the clock.
+        let (mut brake, now) = released();
+        brake.clock_read(now..now, clock(0));
+        assert_eq!(brake.clock_read(now..now + seconds(9), clock(9)), None);
+        assert_eq!(brake.clock_read(now + seconds(9)..now + seconds(9), clock(9)), None);
+        // And it went back, and on from there.
+        assert_eq!(brake.clock_read(now + seconds(10)..now + seconds(10), clock(2)), None);
+        assert_eq!(brake.clock_read(now + seconds(11)..now + seconds(11), clock(3)), None);
     }
 
     #[test]

@@ -55,14 +55,6 @@ impl Orders {
         Ok(RunOrder { job: job.id, epoch: run.epoch, action })
     }
 
-    /// The order for a run that its worker holds already, when a key cannot be opened: with a verifier
-    /// that no stream key passes, and no content key. The worker uses what it was started with.
-    pub(crate) fn hold_on(job: &Job, run: &Run) -> RunOrder {
-        let stream_key = StreamKeyVerifier { salt: String::new(), sha256: String::new() };
-        let action = RunAction::Run { spec: Box::new(job.spec.clone()), stream_key, content_key: None };
-        RunOrder { job: job.id, epoch: run.epoch, action }
-    }
-
     fn content_key(&self, job: &Job) -> Result<Option<ContentKey>, SealError> {
         let Some(SealedContentKey { id, sealed, .. }) = &job.content_key else { return Ok(None) };
         let key = self.master_key.open(sealed, &keys::context(job.id))?;

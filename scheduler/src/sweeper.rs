@@ -73,8 +73,10 @@ impl Sweeper {
         let running = Arc::clone(&self.running);
         let store = &*running.app.store;
         let workers = store.workers().await?;
-        let now = store.now().await?;
+        let asked = Instant::now();
+        let now = store.pulse().await?;
         self.store_answered();
+        log(self.brake.clock_read(asked..Instant::now(), now));
         running.hints.poker.learn(&workers);
 
         let silence = |worker: &WorkerRecord| Duration::from_millis(worker.silence_ms(now));
@@ -140,7 +142,13 @@ fn log(pulled: Option<Pulled>) {
     match pulled {
         None => {}
         Some(Pulled::StoreWasAway { gap }) => {
-            tracing::warn!(gap_ms = millis(gap), "the store was away: no run is given up for a while");
+            tracing::warn!(gap_ms = millis(gap), "the store took no writes: no run is given up for a while");
+        }
+        Some(Pulled::ClockLeapt { by }) => {
+            tracing::warn!(
+                by_ms = millis(by),
+                "the store's clock went forward at once: no run is given up for a while"
+            );
         }
         Some(Pulled::Storm { silent, of }) => {
             tracing::warn!(silent, of, "many workers fell silent at once: no run is given up for a while");

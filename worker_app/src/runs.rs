@@ -18,6 +18,7 @@ mod told;
 mod view;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -133,6 +134,12 @@ impl Runs {
         }
         while let Some((id, action)) = orders.pop_first() {
             let draining = table.draining;
+            if !table.entries.contains_key(&id) && Self::must_wait(&table, id, &action) {
+                if let Some(port) = remembered.get(&id) {
+                    table.remembered.insert(id, *port);
+                }
+                continue;
+            }
             match (table.entries.get(&id), action) {
                 (Some(entry), RunAction::Run { spec, stream_key, content_key }) => {
                     // A run that was found without its record learns here how to start again.
@@ -143,6 +150,7 @@ impl Runs {
                 (Some(entry), RunAction::Stop) => {
                     entry.wanted.send_if_modified(Wanted::stop);
                 }
+                (_, RunAction::Hold) => {}
                 (None, RunAction::Run { spec, stream_key, content_key }) => {
                     let entry = if draining {
                         Entry::ended(RunOutcome::Left)
@@ -161,6 +169,18 @@ impl Runs {
                     self.shared.beat_soon.notify_one();
                 }
             }
+        }
+    }
+
+    /// Whether a run that is not there is left to a later answer: nobody knows yet what it is, or another run of
+    /// the same job has yet to let go of the port at which encoders look for it.
+    fn must_wait(table: &Table, id: RunId, action: &RunAction) -> bool {
+        match action {
+            RunAction::Hold => true,
+            RunAction::Run { .. } if !table.draining => {
+                table.entries.iter().any(|(other, entry)| other.job == id.job && !entry.has_ended())
+            }
+            RunAction::Run { .. } | RunAction::Stop => false,
         }
     }
 
@@ -205,12 +225,15 @@ impl Runs {
     /// Finds the run that a transcoder belongs to. One that is not in the table was left by a former
     /// `worker_app` whose record is lost: it is taken up, and the next answer decides about it.
     /// `None` when the run has ended here: such a process has no business any more.
-    pub(crate) fn attach(&self, id: RunId, pid: u32, rtmp_port: u16) -> Option<Attachment> {
+    ///
+    /// # Errors
+    /// When its process cannot be looked at; it may come again.
+    pub(crate) fn attach(&self, id: RunId, pid: u32, rtmp_port: u16) -> io::Result<Option<Attachment>> {
         let mut table = self.table();
         if let Some(entry) = table.entries.get(&id) {
-            return (!entry.has_ended()).then(|| Attachment { inbox: entry.inbox.clone() });
+            return Ok((!entry.has_ended()).then(|| Attachment { inbox: entry.inbox.clone() }));
         }
-        let adopted = process::Adopted::find(pid)?;
+        let Some(adopted) = process::Adopted::find(pid)? else { return Ok(None) };
         tracing::info!(run = %id, job = %id.job, epoch = id.epoch.number(), pid, port = rtmp_port, "taking up a transcoder that reported itself");
         let plan = record::read(id, &self.shared.launcher.folder(id)).map(|record| record.plan);
         let port = self.shared.ports.adopt(id.job, rtmp_port);
@@ -221,7 +244,7 @@ impl Runs {
         let attachment = Attachment { inbox: entry.inbox.clone() };
         table.remembered.remove(&id);
         table.entries.insert(id, entry);
-        Some(attachment)
+        Ok(Some(attachment))
     }
 
     /// How all runs are, for the heartbeat.

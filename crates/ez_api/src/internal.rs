@@ -118,6 +118,9 @@ pub enum RunAction {
     },
     /// Drain the uploads, end the playlists, report `exited`.
     Stop,
+    /// Go on as it was started; where it is not there, wait for another word. The scheduler that answers cannot read
+    /// what the run is, and must neither end nor begin it.
+    Hold,
 }
 
 /// One line of a run's log.

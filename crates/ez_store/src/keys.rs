@@ -101,6 +101,9 @@ pub const MADE_WITH: KeyInfo = key(
     "create",
 );
 
+/// Written for nothing but to see that writes are taken.
+pub const PULSE: KeyInfo = key("pulse", "string", "1", "pulse", "nobody");
+
 /// The names of the keys of one installation.
 #[derive(Debug, Clone)]
 pub struct Keys {

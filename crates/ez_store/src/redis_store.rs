@@ -27,7 +27,7 @@ use ez_redis::Access;
 use self::connection::Connection;
 use self::known::Known;
 use self::scripts::Scripts;
-use crate::keys::Keys;
+use crate::keys::{Keys, PULSE};
 use crate::once::{Created, Once};
 use crate::selection::Selection;
 use crate::store::{
@@ -96,6 +96,11 @@ impl RedisStore {
     }
 }
 
+/// The answer to `TIME`: seconds and microseconds.
+fn read_time((seconds, micros): (u64, u64)) -> Timestamp {
+    Timestamp::from_millis(seconds.saturating_mul(1000).saturating_add(micros / 1000))
+}
+
 #[async_trait]
 impl Store for RedisStore {
     async fn ping(&self) -> Result<(), StoreError> {
@@ -105,8 +110,17 @@ impl Store for RedisStore {
 
     async fn now(&self) -> Result<Timestamp, StoreError> {
         let time = |mut manager| async move { redis::cmd("TIME").query_async(&mut manager).await };
-        let (seconds, micros): (u64, u64) = self.inner.connection.query("read the clock", time).await?;
-        Ok(Timestamp::from_millis(seconds.saturating_mul(1000).saturating_add(micros / 1000)))
+        let time = self.inner.connection.query("read the clock", time).await?;
+        Ok(read_time(time))
+    }
+
+    async fn pulse(&self) -> Result<Timestamp, StoreError> {
+        let mut commands = redis::pipe();
+        commands.atomic().set(self.inner.keys.named(PULSE.name), 1).ignore().cmd("TIME");
+        let commands = &commands;
+        let write = |mut manager| async move { commands.query_async(&mut manager).await };
+        let (time,) = self.inner.connection.query("write a pulse", write).await?;
+        Ok(read_time(time))
     }
 
     async fn create_once(&self, job: &Job, once: Option<&Once>) -> Result<Created, CreateError> {

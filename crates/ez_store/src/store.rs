@@ -128,6 +128,9 @@ pub struct BeatReply {
     pub known: bool,
     /// The present records of all jobs whose run belongs to this life of this worker, without figures.
     pub jobs: Vec<Stored>,
+    /// Runs of this life of this worker whose jobs' records cannot be read: another version wrote them, or they are
+    /// damaged.
+    pub unreadable: Vec<(JobId, Epoch)>,
 }
 
 /// How many jobs there are and what they wait for, at one moment.
@@ -212,6 +215,10 @@ pub trait Store: Send + Sync {
 
     /// The store's clock.
     async fn now(&self) -> Result<Timestamp, StoreError>;
+
+    /// Writes something that means nothing, and answers the store's clock: a store can answer every question and
+    /// take no write (a full disk, a lost replica, a memory limit).
+    async fn pulse(&self) -> Result<Timestamp, StoreError>;
 
     /// Writes a new job with its indexes. Repeating it with the equal record succeeds.
     async fn create(&self, job: &Job) -> Result<(), CreateError> {

@@ -1,13 +1,14 @@
 //! `POST /heartbeat`: a worker tells how its runs are and learns which it must hold.
 //!
 //! The reply is made from the records as they are after the reports were applied. It is all or
-//! nothing: a run that is left out would be ended by the worker.
+//! nothing: a run that is left out would be ended by the worker. So a run that cannot be ordered, because its record
+//! or a key of it cannot be read here, is told to go on as it is.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use ez_api::internal::{Heartbeat, HeartbeatReply, RunOrder, RunStatus};
+use ez_api::internal::{Heartbeat, HeartbeatReply, RunAction, RunOrder, RunStatus};
 use ez_api::job::Statistics;
 use ez_domain::fault::{Failure, Fault};
 use ez_domain::id::{Epoch, JobId, RunId};
@@ -19,7 +20,6 @@ use ez_store::{Applied, CommitGuard, RunFigures, SealError, StoreError, Stored, 
 
 use super::{refused, unreadable};
 use crate::app::{Running, millis};
-use crate::orders::Orders;
 use crate::troubles::is_away;
 
 /// Largest heartbeat: 4096 runs of a few kilobytes, as large as the answer may be. One that is refused for its
@@ -81,7 +81,12 @@ async fn answer(running: &Running, heartbeat: &Heartbeat) -> Result<HeartbeatRep
             orders.push(order);
         }
     }
+    orders.extend(beat.unreadable.into_iter().map(|(job, epoch)| hold(job, epoch)));
     Ok(HeartbeatReply { known: true, runs: orders })
+}
+
+fn hold(job: JobId, epoch: Epoch) -> RunOrder {
+    RunOrder { job, epoch, action: RunAction::Hold }
 }
 
 fn is_over(run: &RunStatus) -> bool {
@@ -179,7 +184,7 @@ async fn order(
     let id = RunId { job: job.id, epoch: run.epoch };
     tracing::error!(job = %id.job, epoch = id.epoch.number(), run = %id, error = chain(&error), "the stream key of a job cannot be opened: give all services the same master key");
     if report.is_some() {
-        return Ok(Some(Orders::hold_on(job, run)));
+        return Ok(Some(hold(job.id, run.epoch)));
     }
     // A run that cannot be started is ended here, with its reason where the user sees it.
     let event = Event::Reported { epoch: run.epoch, state: unusable_key(error) };

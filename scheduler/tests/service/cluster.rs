@@ -139,6 +139,16 @@ impl Cluster {
         self.create_of(spec(), cost_millicores).await
     }
 
+    /// Puts another text in the place of a job's record; answers what was there.
+    pub(crate) async fn replace_record(&self, job: JobId, text: &str) -> String {
+        let mut connection = self.redis.connection().await.unwrap();
+        let mut ask = redis::pipe();
+        ask.atomic().cmd("HGET").arg("jobs").arg(job.to_string());
+        ask.cmd("HSET").arg("jobs").arg(job.to_string()).arg(text).ignore();
+        let (before,): (String,) = ask.query_async(&mut connection).await.unwrap();
+        before
+    }
+
     pub(crate) async fn create_of(&self, spec: JobSpec, cost_millicores: u32) -> JobId {
         let id = JobId::from_uuid(Uuid::now_v7());
         let sealed_stream_key = self.master_key.seal(&stream_key(id), &format!("stream-key:{id}")).unwrap();

@@ -70,7 +70,7 @@ async fn key_at(worker: &Worker) -> Option<ContentKey> {
     });
     match ordered.await.unwrap() {
         RunAction::Run { content_key, .. } => content_key,
-        RunAction::Stop => panic!("a run is expected"),
+        RunAction::Stop | RunAction::Hold => panic!("a run is expected"),
     }
 }
 
@@ -160,7 +160,7 @@ async fn rival_schedulers_agree_on_one_key() {
             let reply = elsewhere.beat(Vec::new()).await;
             keys.extend(reply.runs.into_iter().filter_map(|order| match order.action {
                 RunAction::Run { content_key: Some(key), .. } => Some((order.job, key)),
-                RunAction::Run { content_key: None, .. } | RunAction::Stop => None,
+                RunAction::Run { content_key: None, .. } | RunAction::Stop | RunAction::Hold => None,
             }));
         }
         if keys.len() == jobs.len() { Ok(keys) } else { Err(format!("{} orders", keys.len())) }

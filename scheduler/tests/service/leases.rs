@@ -1,5 +1,7 @@
 //! Workers that fall silent.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ez_api::internal::RunOrder;
@@ -11,6 +13,7 @@ use scheduler::Timing;
 use tokio::time::{Instant, interval, timeout};
 
 use super::cluster::{Cluster, SOON, quick};
+use super::distorted::Distorted;
 use super::worker::{Worker, obey, status, streaming};
 
 #[tokio::test]
@@ -148,5 +151,83 @@ async fn a_silent_worker_is_given_nothing_new() {
     let reply = silent.beat(Vec::new()).await;
     assert!(obey(&reply).is_empty());
     silent.until_ordered(job).await;
+    scheduler.stop().await.unwrap();
+}
+
+/// Waits until the brake that holds after the start is released: a control run of a silent worker is given up.
+async fn released(cluster: &Cluster, url: &str) {
+    let silent = Worker::join_for_one(url).await;
+    let control = cluster.create_and_announce(500).await;
+    let lost = silent.until_ordered(control).await;
+    silent.beat(vec![status(control, lost.epoch, streaming())]).await;
+    cluster.until(control, "the end of the control run", |job| job.phase.run().is_none()).await;
+}
+
+/// Beats until it is heard, and for as long as the brake may hold; the run must be kept.
+async fn beats_again(cluster: &Cluster, worker: &Worker, order: &RunOrder) {
+    let until = Instant::now() + quick().lease * 3;
+    let mut pace = interval(quick().heartbeat);
+    while Instant::now() < until {
+        pace.tick().await;
+        let reply = worker.beat(vec![status(order.job, order.epoch, streaming())]).await;
+        assert_eq!(reply.runs, std::slice::from_ref(order));
+    }
+    assert_eq!(cluster.job(order.job).await.last_epoch, order.epoch);
+}
+
+/// A full disk, a lost replica or a memory limit: Redis answers every question and takes no heartbeat.
+#[tokio::test]
+async fn a_store_that_takes_no_writes_costs_no_run() {
+    let cluster = Cluster::start().await;
+    let scheduler = cluster.scheduler(quick()).await;
+    released(&cluster, &scheduler.url).await;
+    let worker = Worker::join_for_one(&scheduler.url).await;
+    let job = cluster.create_and_announce(500).await;
+    let order = worker.until_ordered(job).await;
+    worker.beat(vec![status(job, order.epoch, streaming())]).await;
+
+    cluster.redis.configure("min-replicas-to-write", "1").await.unwrap();
+    eventually(SOON, "the end of the lease", || async {
+        let lapsed = cluster.store.lapsed(10).await.unwrap();
+        if lapsed.contains(&(job, order.epoch)) { Ok(()) } else { Err(format!("{lapsed:?}")) }
+    })
+    .await
+    .unwrap();
+    cluster.redis.configure("min-replicas-to-write", "0").await.unwrap();
+    // Its heartbeats come a little later than the first looks of the scheduler.
+    tokio::time::sleep(quick().sweep_every * 5).await;
+    beats_again(&cluster, &worker, &order).await;
+    scheduler.stop().await.unwrap();
+}
+
+/// As a corrected clock of the host of Redis does: all leases lapse and all workers have been silent for an hour.
+#[tokio::test]
+async fn a_clock_that_leaps_costs_no_run() {
+    const HOUR_MS: u64 = 3_600_000;
+    let cluster = Cluster::start().await;
+    let ahead = Arc::new(AtomicU64::new(0));
+    let mut app = cluster.app(quick());
+    app.store = Arc::new(Distorted::with_clock_ahead_by(cluster.store.clone(), &ahead));
+    let scheduler = cluster.serve(app).await;
+    released(&cluster, &scheduler.url).await;
+    let worker = Worker::join_for_one(&scheduler.url).await;
+    let job = cluster.create_and_announce(500).await;
+    let order = worker.until_ordered(job).await;
+    worker.beat(vec![status(job, order.epoch, streaming())]).await;
+
+    // The clock itself cannot be set: what is told of it can be later, and what was measured by it earlier.
+    ahead.store(HOUR_MS, Ordering::SeqCst);
+    tokio::time::sleep(quick().sweep_every * 5).await;
+    let mut connection = cluster.redis.connection().await.unwrap();
+    let shifted: f64 = redis::cmd("ZINCRBY")
+        .arg("leases")
+        .arg(-i64::try_from(HOUR_MS).unwrap())
+        .arg(job.to_string())
+        .query_async(&mut connection)
+        .await
+        .unwrap();
+    assert!(shifted > 0.0);
+    tokio::time::sleep(quick().sweep_every * 5).await;
+    beats_again(&cluster, &worker, &order).await;
     scheduler.stop().await.unwrap();
 }

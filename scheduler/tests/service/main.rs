@@ -7,6 +7,8 @@ mod cluster;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod distorted;
+#[cfg(test)]
 mod finishing;
 #[cfg(test)]
 mod http;
@@ -24,7 +26,5 @@ mod properties;
 mod removal;
 #[cfg(test)]
 mod runs;
-#[cfg(test)]
-mod stale;
 #[cfg(test)]
 mod worker;

@@ -12,8 +12,8 @@ use ez_testkit::wait::eventually;
 use tokio_util::sync::CancellationToken;
 
 use super::cluster::{Cluster, SOON, quick};
+use super::distorted::Distorted;
 use super::metrics::told;
-use super::stale::LooksEmpty;
 use super::worker::{Worker, exited, listening, obey, status};
 
 /// A worker without room on its disk holds what it has and gets nothing new, until it has room again.
@@ -124,7 +124,7 @@ async fn a_job_without_a_place_says_why_and_gets_the_first_that_is_free() {
 async fn a_plan_made_on_an_old_view_cannot_overfill_a_worker() {
     let cluster = Cluster::start().await;
     let mut app = cluster.app(quick());
-    app.store = Arc::new(LooksEmpty(cluster.store.clone()));
+    app.store = Arc::new(Distorted::looking_empty(cluster.store.clone()));
     let scheduler = cluster.serve(app).await;
     let mut worker = Worker::new(&scheduler.url);
     worker.capacity_millicores = 2000;

@@ -138,6 +138,7 @@ pub(crate) fn obey(reply: &HeartbeatReply) -> Vec<RunStatus> {
     let after = |order: &RunOrder| match order.action {
         RunAction::Run { .. } => listening(),
         RunAction::Stop => exited(),
+        RunAction::Hold => panic!("nothing that cannot be read is expected"),
     };
     reply.runs.iter().map(|order| status(order.job, order.epoch, after(order))).collect()
 }

@@ -172,7 +172,7 @@ impl Worker {
         let mut is_news = false;
         for RunOrder { job, epoch, action } in orders {
             match (action, held.get_mut(&job)) {
-                (RunAction::Run { .. }, Some(_)) => {}
+                (RunAction::Run { .. }, Some(_)) | (RunAction::Hold, _) => {}
                 (RunAction::Run { .. }, None) => {
                     self.history.saw(Entry::Took { life, job, epoch });
                     held.insert(job, Held { epoch, state: listening() });

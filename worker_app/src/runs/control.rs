@@ -107,7 +107,7 @@ async fn converse(stream: UnixStream, runs: Runs) -> Result<()> {
     {
         bail!("process {actual} claims to be {pid}");
     }
-    let Some(attachment) = runs.attach(id, pid, rtmp_port) else {
+    let Some(attachment) = runs.attach(id, pid, rtmp_port).context("look at its process")? else {
         tracing::warn!(run = %id, job = %id.job, epoch = id.epoch.number(), pid, "a transcoder of a run that has ended is sent away");
         return tell(&mut write, ToTranscoder::Abandon).await;
     };

@@ -3,11 +3,13 @@
 //! The end of a child is told by the kernel. The end of an adopted process shows first as the end
 //! of its connection; only while it has none is `/proc` looked at often.
 
+use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::time::Duration;
 
 use ez_service::child::signal_group;
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::process::Child;
@@ -80,8 +82,11 @@ pub(super) struct Adopted {
 
 impl Adopted {
     /// The process with this identity, if there is one.
-    pub(super) fn find(pid: u32) -> Option<Self> {
-        Some(Self { pid, start_ticks: start_ticks(pid)? })
+    ///
+    /// # Errors
+    /// When that cannot be found out, such as for want of file descriptors.
+    pub(super) fn find(pid: u32) -> io::Result<Option<Self>> {
+        Ok(start_ticks(pid)?.map(|start_ticks| Self { pid, start_ticks }))
     }
 
     /// Its identity.
@@ -94,14 +99,15 @@ impl Adopted {
         self.start_ticks
     }
 
+    /// Where it cannot be found out it is taken to live: only what is known to be gone may be replaced.
     fn lives(self) -> bool {
-        start_ticks(self.pid) == Some(self.start_ticks)
+        start_ticks(self.pid).map_or(true, |found| found == Some(self.start_ticks))
     }
 
     fn kill(self) {
         // Transcoders lead a process group of their own. 0 and 1 would mean other groups.
         if let Some(pid) = i32::try_from(self.pid).ok().filter(|&pid| pid > 1)
-            && self.lives()
+            && matches!(start_ticks(self.pid), Ok(Some(found)) if found == self.start_ticks)
         {
             let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
         }
@@ -109,8 +115,14 @@ impl Adopted {
 }
 
 /// Start time of a living process: field 22 of `/proc/<pid>/stat`; a zombie counts as gone.
-pub(super) fn start_ticks(pid: u32) -> Option<u64> {
-    parse_stat(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+pub(super) fn start_ticks(pid: u32) -> io::Result<Option<u64>> {
+    match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+        Ok(stat) => Ok(parse_stat(&stat)),
+        // One that ends while it is read is no such process.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.raw_os_error() == Some(Errno::ESRCH as i32) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn parse_stat(text: &str) -> Option<u64> {
@@ -138,9 +150,9 @@ mod tests {
 
     #[test]
     fn a_process_is_known_by_its_start_time() {
-        let own = Adopted::find(std::process::id()).unwrap();
+        let own = Adopted::find(std::process::id()).unwrap().unwrap();
         assert!(own.lives());
         assert!(!Adopted { start_ticks: own.start_ticks + 1, ..own }.lives());
-        assert!(Adopted::find(u32::MAX).is_none());
+        assert!(Adopted::find(u32::MAX).unwrap().is_none());
     }
 }

@@ -45,12 +45,16 @@ pub(super) struct Record {
 impl Record {
     /// The record of a process that was just started.
     pub(super) fn of(plan: Plan, port: u16, pid: u32) -> Self {
-        Self { plan, port, pid, start_ticks: start_ticks(pid).unwrap_or(0) }
+        Self { plan, port, pid, start_ticks: start_ticks(pid).ok().flatten().unwrap_or(0) }
     }
 
     /// The process, if it still lives.
     pub(super) fn process(&self) -> Option<Adopted> {
-        Adopted::find(self.pid).filter(|adopted| adopted.start_ticks() == self.start_ticks)
+        let found = Adopted::find(self.pid).unwrap_or_else(|error| {
+            tracing::warn!(pid = self.pid, %error, "whether a transcoder lives cannot be found out; it will report itself");
+            None
+        });
+        found.filter(|adopted| adopted.start_ticks() == self.start_ticks)
     }
 
     pub(super) fn write(&self, folder: &Path) -> std::io::Result<()> {

@@ -9,7 +9,7 @@ use ez_domain::lifecycle::{RunOutcome, RunState};
 use ez_testkit::wait::eventually;
 use tokio::time::Instant;
 
-use crate::scheduler::{KEY_HASH, Scheduler, TOKEN, new_job, run, stop};
+use crate::scheduler::{KEY_HASH, Scheduler, TOKEN, hold, new_job, run, stop};
 use crate::transcoder::behave;
 use crate::worker::{Host, PATIENCE, SECRET_KEY, lives};
 
@@ -126,12 +126,8 @@ async fn a_run_that_is_not_listed_is_abandoned_and_another_takes_its_place() {
     scheduler.order(vec![new.clone()]);
     let state = reported(&scheduler, &new, "the new stream", is_streaming).await;
     let RunState::Streaming { ingest, .. } = state else { unreachable!() };
-    assert_ne!(ingest.port, host.rtmp_base, "the old one may still hold its port");
-    eventually(PATIENCE, "the old run's end", || async {
-        if lives(pid) || scheduler.status(&old).is_some() { Err("there") } else { Ok(()) }
-    })
-    .await
-    .unwrap();
+    assert_eq!(ingest.port, host.rtmp_base, "its encoder finds it where it was");
+    assert!(!lives(pid) && scheduler.status(&old).is_none());
     let diary = host.diary();
     assert!(
         diary.contains(&format!("abandon {pid}")) && !diary.contains(&format!("stop {pid}")),
@@ -154,6 +150,54 @@ async fn an_abandoned_transcoder_that_does_not_go_is_killed() {
     assert!(!lives(pid));
     assert!((4..9).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
     assert_eq!(host.starts(), 1, "it is not started again");
+}
+
+#[tokio::test]
+async fn the_next_run_of_a_job_waits_for_the_port_of_one_that_does_not_go() {
+    let scheduler = Scheduler::start().await;
+    let host = Host::started(&scheduler).await;
+    behave(&host.data(), "deaf");
+    let job = new_job();
+    let (old, new) = (run(job, 1), run(job, 2));
+    scheduler.order(vec![old.clone()]);
+    reported(&scheduler, &old, "a stream", is_streaming).await;
+    let pid = host.transcoder_pid().await;
+    // As after a silence of the worker: the run is given up first, and then placed here again.
+    scheduler.order(Vec::new());
+    scheduler.book().beats.clear();
+    eventually(PATIENCE, "the word to let go", || async {
+        if scheduler.book().beats.is_empty() { Err("no beat") } else { Ok(()) }
+    })
+    .await
+    .unwrap();
+    let another = run(new_job(), 1);
+    scheduler.order(vec![new.clone(), another.clone()]);
+    let state = reported(&scheduler, &new, "the new stream", is_streaming).await;
+    let RunState::Streaming { ingest, .. } = state else { unreachable!() };
+    assert_eq!(ingest.port, host.rtmp_base, "its encoder finds it where it was");
+    assert!(!lives(pid));
+    reported(&scheduler, &another, "that of another job", is_streaming).await;
+}
+
+#[tokio::test]
+async fn a_run_that_the_scheduler_cannot_read_goes_on_and_none_is_begun() {
+    let scheduler = Scheduler::start().await;
+    let host = Host::started(&scheduler).await;
+    let (held, unknown) = (run(new_job(), 2), run(new_job(), 1));
+    scheduler.order(vec![held.clone()]);
+    reported(&scheduler, &held, "a stream", is_streaming).await;
+    let pid = host.transcoder_pid().await;
+    scheduler.order(vec![hold(&held), hold(&unknown)]);
+    scheduler.book().beats.clear();
+    eventually(PATIENCE, "three more beats", || async {
+        let beats = scheduler.book().beats.len();
+        if beats >= 3 { Ok(()) } else { Err(beats) }
+    })
+    .await
+    .unwrap();
+    assert!(scheduler.status(&held).is_some_and(|status| is_streaming(&status.state)));
+    assert!(scheduler.status(&unknown).is_none());
+    assert_eq!((host.transcoder_pid().await, host.starts()), (pid, 1));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use ez_testkit::wait::eventually;
 use nix::sys::signal::Signal;
 
 use crate::orders::{forgotten, has_exited, is_streaming, reported};
-use crate::scheduler::{Mood, Scheduler, new_job, run, stop};
+use crate::scheduler::{Mood, Scheduler, hold, new_job, run, stop};
 use crate::worker::{Host, PATIENCE, lives, signal_to};
 
 #[tokio::test]
@@ -123,9 +123,9 @@ async fn a_transcoder_whose_record_is_lost_reports_itself() {
 async fn what_died_with_the_worker_is_started_or_cleared_as_the_scheduler_says() {
     let scheduler = Scheduler::start().await;
     let mut host = Host::started(&scheduler).await;
-    let (kept, dropped) = (run(new_job(), 1), run(new_job(), 1));
-    scheduler.order(vec![kept.clone(), dropped.clone()]);
-    for order in [&kept, &dropped] {
+    let (kept, dropped, unread) = (run(new_job(), 1), run(new_job(), 1), run(new_job(), 1));
+    scheduler.order(vec![kept.clone(), dropped.clone(), unread.clone()]);
+    for order in [&kept, &dropped, &unread] {
         reported(&scheduler, order, "a stream", is_streaming).await;
     }
     host.signal(Signal::SIGKILL);
@@ -138,21 +138,25 @@ async fn what_died_with_the_worker_is_started_or_cleared_as_the_scheduler_says()
             .unwrap();
     }
     scheduler.book().beats.clear();
-    scheduler.order(vec![kept.clone()]);
+    scheduler.order(vec![kept.clone(), hold(&unread)]);
     let port = |host: &Host, order| -> u64 {
         let text = std::fs::read(host.run_folder(order).join("worker.json")).unwrap();
         serde_json::from_slice::<serde_json::Value>(&text).unwrap()["port"].as_u64().unwrap()
     };
-    let before = port(&host, &kept);
+    let before = [port(&host, &kept), port(&host, &unread)];
     host.start();
     reported(&scheduler, &kept, "the stream", is_streaming).await;
-    assert_eq!(port(&host, &kept), before, "publishers find it where it was");
+    assert_eq!(port(&host, &kept), before[0], "publishers find it where it was");
     eventually(PATIENCE, "a cleared folder", || async {
         if host.run_folder(&dropped).exists() { Err("there") } else { Ok(()) }
     })
     .await
     .unwrap();
-    assert_eq!(host.starts(), 3);
+    assert_eq!(host.starts(), 4);
+    assert!(host.run_folder(&unread).exists(), "what cannot be read now may be wanted later");
+    scheduler.order(vec![kept.clone(), unread.clone()]);
+    reported(&scheduler, &unread, "the stream", is_streaming).await;
+    assert_eq!((port(&host, &unread), host.starts()), (before[1], 5));
     scheduler.order(Vec::new());
     forgotten(&scheduler).await;
 }

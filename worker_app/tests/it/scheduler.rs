@@ -152,6 +152,10 @@ pub(crate) fn stop(order: &RunOrder) -> RunOrder {
     RunOrder { action: RunAction::Stop, ..order.clone() }
 }
 
+pub(crate) fn hold(order: &RunOrder) -> RunOrder {
+    RunOrder { action: RunAction::Hold, ..order.clone() }
+}
+
 pub(crate) fn spec() -> JobSpec {
     let body = br#"{"Output": {"Stream_type": "hls", "Segment_format": "fmp4", "Fragment_duration": 1,
         "Segment_duration": 4, "S3_output": {"Bucket": "a-bucket"},

@@ -1,7 +1,7 @@
 -- ARGV: worker, incarnation, standing, used millicores, lease in ms, then job id, epoch and digest of the record that
 -- the caller knows ('' for none) of each run.
--- Answers {known, now, the jobs whose run belongs to this life of the worker, each as {id, version, record, digest}};
--- a record that the caller knows is ''. The digest is of the text: a version says less, as a store that lost its last
+-- Answers {known, now, the jobs whose run belongs to this life of the worker, each as {id, epoch, version, record,
+-- digest}}; a record that the caller knows is ''. The digest is of the text: a version says less, as a store that lost its last
 -- second counts it again.
 local worker, incarnation = ARGV[1], ARGV[2]
 local now = now_ms()
@@ -29,17 +29,18 @@ for first = 1, #own, 500 do
   redis.call('ZADD', leases, unpack(own, first, math.min(first + 499, #own)))
 end
 
-local held, ids = {}, redis.call('SMEMBERS', KEYS[EXTRA + 1])
+local held, epochs, ids = {}, {}, redis.call('SMEMBERS', KEYS[EXTRA + 1])
 for at, run in ipairs(values(runs, ids)) do
   if run and string.sub(run, 1, #life) == life then
     held[#held + 1] = ids[at]
+    epochs[#held] = string.sub(run, #life + 1)
   end
 end
 local kept, versions, found = values(jobs, held), values(job_versions, held), {}
 for at, id in ipairs(held) do
   if kept[at] then
     local digest = redis.sha1hex(kept[at])
-    found[#found + 1] = { id, versions[at] or '0', known[id] == digest and '' or kept[at], digest }
+    found[#found + 1] = { id, epochs[at], versions[at] or '0', known[id] == digest and '' or kept[at], digest }
   end
 end
 return { 1, now, found }

@@ -52,7 +52,8 @@ pub(super) fn json<T: serde::Serialize>(key: &str, value: &T) -> Result<String, 
     serde_json::to_string(value).map_err(|source| StoreError::Damaged { key: key.to_owned(), source })
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
+/// An error with its causes.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

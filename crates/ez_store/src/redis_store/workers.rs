@@ -8,9 +8,9 @@ use super::RedisStore;
 use super::records::{self, RawRecord};
 use crate::store::{BeatReply, LEASE_GRACE_MS, StoreError, Stored, Totals, WorkerRecord};
 
-/// A job that a worker holds as the script answers it: id, version, record (empty for a known one), digest of the
-/// record.
-type RawHeld = (String, u64, String, String);
+/// A job that a worker holds as the script answers it: id, epoch of the run, version, record (empty for a known one),
+/// digest of the record.
+type RawHeld = (String, u64, u64, String, String);
 /// A worker as the script answers it: id, record, state, load, last beat, runs.
 type RawWorker = (String, String, String, u32, u64, Vec<String>);
 
@@ -30,8 +30,8 @@ impl RedisStore {
         Ok(())
     }
 
-    /// A record that cannot be read fails the whole beat: the worker must not end a run because we
-    /// cannot read what it is. Its leases have been renewed all the same.
+    /// A record that cannot be read is told apart: the worker must not end that run, nor any other of its runs,
+    /// because we cannot read what it is.
     pub(super) async fn take_beat(
         &self,
         worker: WorkerId,
@@ -54,17 +54,25 @@ impl RedisStore {
         let extra = [self.inner.keys.worker_jobs(worker)];
         let (known, now, raw): (bool, u64, Vec<RawHeld>) =
             self.run("take a heartbeat", &self.inner.scripts.beat, &extra, &arguments).await?;
-        let mut jobs = Vec::with_capacity(raw.len());
-        for (id, version, record, digest) in raw {
-            let held = self.held(now, (id, version, record, String::new()), &digest).await?;
-            jobs.extend(held);
+        let (mut jobs, mut unreadable) = (Vec::with_capacity(raw.len()), Vec::new());
+        for (id, epoch, version, record, digest) in raw {
+            let Some(job) = records::job_id(&id) else { continue };
+            match self.held(now, (id, version, record, String::new()), &digest).await {
+                Ok(held) => jobs.extend(held),
+                Err(error @ StoreError::Damaged { .. }) => {
+                    let error = records::chain(&error);
+                    tracing::error!(%job, epoch, error, "the record of a run cannot be read: the run is left alone");
+                    unreadable.push((job, Epoch::new(epoch)));
+                }
+                Err(error) => return Err(error),
+            }
         }
         for (told, _) in runs {
             if !jobs.iter().any(|stored| stored.job.id == *told) {
                 self.inner.known.forget(*told);
             }
         }
-        Ok(BeatReply { known, jobs })
+        Ok(BeatReply { known, jobs, unreadable })
     }
 
     /// A job that a worker holds: the known record, or the one that came in its place.
