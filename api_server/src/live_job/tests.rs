@@ -155,6 +155,7 @@ fn the_address_to_publish_to_appears_with_the_listener_and_goes_with_the_run() {
     }
     let stopping = after(&listening(&assigned, "h"), &Event::StopRequested);
     assert!(shown(&stopping).stop);
+    assert_eq!((stopping.phase.name(), shown(&stopping).fault), (PhaseName::Stopping, None));
     let stopped = report(&stopping, RunState::Exited { outcome: RunOutcome::Stopped, committed_segments: 1 });
     let answer = shown(&stopped);
     assert_eq!(
@@ -162,6 +163,36 @@ fn the_address_to_publish_to_appears_with_the_listener_and_goes_with_the_run() {
         ("", 0, false)
     );
     assert_eq!(answer.epoch, Epoch::new(1), "the number of the last run stays");
+}
+
+#[test]
+fn a_stop_is_told_until_it_is_done() {
+    let listening = listening(&placed(&new_job()), "h");
+    let lost = after(&listening, &Event::LeaseLapsed { epoch: listening.last_epoch });
+    assert!(!shown(&lost).stop);
+    // Nobody holds it, and its playlists have yet to be ended.
+    let finishing = after(&lost, &Event::StopRequested);
+    assert_eq!((finishing.phase.name(), finishing.phase.run()), (PhaseName::Finishing, None));
+    assert!(shown(&finishing).stop);
+    let stopped = after(&finishing, &Event::PlaylistsEnded { epoch: finishing.last_epoch, failure: None });
+    assert_eq!((stopped.phase.name(), shown(&stopped).stop), (PhaseName::Stopped, false));
+}
+
+#[test]
+fn who_has_to_act_is_told_as_long_as_somebody_has_to() {
+    let assigned = placed(&new_job());
+    let ingest = || Ingest { host: "h".to_owned(), port: 1936 };
+    let state = RunState::Listening {
+        ingest: ingest(),
+        reason: "the publisher is connected but sends no picture".to_owned(),
+        fault: Some(Fault::Contribution),
+    };
+    let blind = report(&assigned, state);
+    assert_eq!(shown(&blind).fault.as_deref(), Some("contribution"));
+    let streaming = report(&blind, RunState::Streaming { ingest: ingest(), trouble: None });
+    assert_eq!(shown(&streaming).fault, None);
+    let refused = after(&new_job(), &Event::Unplaced { why: "every worker is full".to_owned() });
+    assert_eq!((shown(&refused).fault, shown(&refused).reason.as_str()), (None, "every worker is full"));
 }
 
 #[test]
@@ -205,12 +236,21 @@ fn figures_are_shown_while_they_mean_something() {
 
 #[test]
 fn a_failure_is_told_with_its_fault_and_time() {
-    let failure = Cause::final_(Fault::Destination, "the bucket refuses writes");
-    let outcome = RunOutcome::Failed { failure };
-    let failed = report(&placed(&new_job()), RunState::Exited { outcome, committed_segments: 0 });
-    let answer = shown(&failed);
-    let told = answer.failure.unwrap();
-    assert_eq!((told.fault.as_str(), told.reason.as_str()), ("destination", "the bucket refuses writes"));
-    assert_eq!((told.at, answer.phase.as_str(), answer.state), (Some(at(1000)), "failed", State::Stopped));
-    assert_eq!(answer.reason, "the bucket refuses writes");
+    const REASON: &str = "the bucket refuses writes";
+    let failure = || Cause::final_(Fault::Destination, REASON);
+    let exited =
+        || RunState::Exited { outcome: RunOutcome::Failed { failure: failure() }, committed_segments: 0 };
+    let refused_once = report(&placed(&new_job()), exited());
+    let again = after(&refused_once, &Event::Tick);
+    let elsewhere = WorkerId::from_uuid(Uuid::from_u128(9));
+    let incarnation = Incarnation::from_uuid(Uuid::from_u128(3));
+    let failed = report(&after(&again, &Event::Placed { worker: elsewhere, incarnation }), exited());
+    for (job, phase, state) in [(refused_once, "backoff", State::Created), (failed, "failed", State::Stopped)]
+    {
+        let answer = shown(&job);
+        let told = answer.failure.unwrap();
+        assert_eq!((told.fault.as_str(), told.reason.as_str()), ("destination", REASON));
+        assert_eq!((told.at, answer.phase.as_str(), answer.state), (Some(at(1000)), phase, state));
+        assert_eq!((answer.reason.as_str(), answer.fault.as_deref()), (REASON, Some("destination")));
+    }
 }

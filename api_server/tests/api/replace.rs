@@ -23,7 +23,7 @@ fn other() -> Value {
 }
 
 async fn fail(api: &Api, id: JobId, epoch: Epoch) {
-    let failure = Failure::final_(Fault::Destination, "the bucket refuses writes");
+    let failure = Failure::final_(Fault::Caller, "the specification cannot be made");
     let state = RunState::Exited { outcome: RunOutcome::Failed { failure }, committed_segments: 0 };
     api.apply(id, Event::Reported { epoch, state }).await;
 }
@@ -102,7 +102,7 @@ async fn a_failed_job_may_be_mended_but_keeps_its_bucket() {
     let job = put(&api, id, &other()).await.json();
     assert_eq!(
         (&job["Phase"], &job["Failure"]["reason"]),
-        (&json!("failed"), &json!("the bucket refuses writes"))
+        (&json!("failed"), &json!("the specification cannot be made"))
     );
 
     let never_ran = api.create_id().await;

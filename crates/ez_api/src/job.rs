@@ -146,6 +146,10 @@ pub struct LiveJob {
     /// Why it is in this phase, in words for people.
     #[serde(rename = "Reason")]
     pub reason: String,
+    /// Who has to act in this phase: `caller`, `contribution`, `destination`, `worker` or `bug`.
+    #[serde(rename = "Fault", default)]
+    #[schema(schema_with = words::fault_or_null, required)]
+    pub fault: Option<String>,
     /// Every manifest of the job.
     #[serde(rename = "Playback_urls")]
     pub playback_urls: PlaybackUrls,

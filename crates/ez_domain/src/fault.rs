@@ -44,7 +44,7 @@ pub struct Failure {
     pub fault: Fault,
     /// What happened and what helps, in one or two sentences.
     pub reason: String,
-    /// Whether another try, here or on another worker, can succeed.
+    /// Whether another try can succeed as far as the one who failed can tell.
     pub retryable: bool,
 }
 

@@ -174,4 +174,13 @@ impl Job {
         }
         self.history.last().map_or("", |transition| &transition.reason)
     }
+
+    /// Who has to act in the present phase, when somebody has to.
+    pub fn fault(&self) -> Option<Fault> {
+        match &self.phase {
+            // What it waits for is told later than the phase itself, and without a fault.
+            Phase::Pending { waiting_for: Some(_), .. } => None,
+            _ => self.history.last().and_then(|transition| transition.fault),
+        }
+    }
 }

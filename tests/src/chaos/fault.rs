@@ -172,8 +172,9 @@ impl Fault {
             Self::DiskFull => Duration::from_secs(8),
             // The time for which nobody publishes, and that of a start.
             Self::PublisherStaysAway => Duration::from_secs(REST.as_secs() + 6),
-            // A refusal is believed after three seconds; then somebody mends the bucket and resumes the job.
-            Self::StoreRefuses => Duration::from_secs(14),
+            // A refusal is believed after three seconds and a second run; then somebody mends the bucket and resumes
+            // the job.
+            Self::StoreRefuses => Duration::from_secs(20),
             Self::FfmpegKilled | Self::PackagerKilled => Duration::from_secs(2),
             // Calls are made again after a pause that grows, and wait for each other.
             Self::StoreFails | Self::StoreSlow => Duration::from_secs(8),

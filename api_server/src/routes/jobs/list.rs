@@ -48,7 +48,7 @@ pub(crate) async fn all(Shared(app): Shared<App>, RawQuery(query): RawQuery) -> 
     page(&app, "/jobs", &wanted).await
 }
 
-/// Answers a page of the jobs that are on a worker.
+/// Answers a page of the jobs whose state is running or streaming.
 #[utoipa::path(
     get,
     path = "/jobs/active",

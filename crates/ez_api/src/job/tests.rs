@@ -34,6 +34,7 @@ fn job() -> LiveJob {
         delete: false,
         phase: "streaming".to_owned(),
         reason: "a publisher is connected".to_owned(),
+        fault: None,
         playback_urls: PlaybackUrls::default(),
         epoch: Epoch::new(7),
         restarts: 1,
@@ -60,7 +61,8 @@ fn keys_stand_in_the_order_of_the_original() {
     let expected = "Id State Time_last_worker_report_ms Ingress_bandwidth_kbps Transcoding_cpu_utilization \
         Total_bytes_ingested Total_up_seconds Total_active_seconds Playback_url RtmpIngestUrl RtmpIngestPort \
         Input_info_url Spec Job_validation_warnings StreamKey Time_created Time_received_by_scheduler \
-        Time_received_by_worker Assigned_worker_id DrmEncryptionKeyInfo Stop Delete Phase Reason Playback_urls \
+        Time_received_by_worker Assigned_worker_id DrmEncryptionKeyInfo Stop Delete Phase Reason Fault \
+        Playback_urls \
         Epoch Restarts Failure Statistics";
     assert_eq!(top_level_keys(&text), expected.split_whitespace().collect::<Vec<_>>());
 }

@@ -212,6 +212,34 @@ fn failures_back_off_and_end_the_job_when_the_budget_is_spent() {
     assert_eq!(job.reason(), "broke");
 }
 
+/// The worker may be what is wrong: its clock, its credentials.
+#[test]
+fn a_bucket_must_refuse_two_runs_in_a_row_to_end_a_job() {
+    let refusal = |committed_segments| {
+        let failure = Failure::final_(Fault::Destination, "access denied");
+        let state = RunState::Exited { outcome: RunOutcome::Failed { failure }, committed_segments };
+        Event::Reported { epoch: Epoch::new(3), state }
+    };
+    let listening = |job: &Job| Job { phase: Phase::Listening { run: run(), since: NOW }, ..job.clone() };
+    let once = moved_by(&in_phase(PhaseName::Listening), &refusal(0), NOW);
+    assert_eq!((once.phase.name(), once.avoid), (PhaseName::Backoff, Some(run().worker)));
+    assert_eq!(moved_by(&listening(&once), &refusal(0), NOW).phase.name(), PhaseName::Failed);
+
+    // The next one published, so the bucket takes media: this refusal is a first one again.
+    let later = moved_by(&listening(&once), &refusal(PROOF_OF_LIFE_SEGMENTS), NOW);
+    assert_eq!(later.phase.name(), PhaseName::Backoff);
+    let broke = exited(RunOutcome::Failed { failure: Failure::retryable(Fault::Worker, "broke") });
+    let between = moved_by(&listening(&once), &broke, NOW);
+    assert_eq!(moved_by(&listening(&between), &refusal(0), NOW).phase.name(), PhaseName::Backoff);
+
+    // Resumed, it is tried as at first; and what no other worker can mend ends it at once.
+    let resumed = moved_by(&moved_by(&listening(&once), &refusal(0), NOW), &Event::StartRequested, NOW);
+    assert_eq!(moved_by(&listening(&resumed), &refusal(0), NOW).phase.name(), PhaseName::Backoff);
+    let failure = Failure::final_(Fault::Caller, "no such thing");
+    let impossible = exited(RunOutcome::Failed { failure });
+    assert_eq!(moved_by(&listening(&resumed), &impossible, NOW).phase.name(), PhaseName::Failed);
+}
+
 #[test]
 fn a_run_that_worked_resets_the_budget() {
     let mut job = in_phase(PhaseName::Streaming);

@@ -36,7 +36,7 @@ impl Wanted {
         Ok(Self { limit, after, selection: Selection::default(), filters: Vec::new() })
     }
 
-    /// Those that are on a worker, as the original's `/jobs/active` has it.
+    /// Those that run or stream, as the original's `/jobs/active` has it.
     pub(super) fn active(mut self) -> Self {
         self.narrow(|phase| matches!(State::from(phase), State::Running | State::Streaming));
         self

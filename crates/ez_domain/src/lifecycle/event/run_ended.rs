@@ -91,13 +91,19 @@ pub(crate) fn stopped_or_restarted(
 }
 
 /// A failed run: tried again after a pause, unless the budget is spent or trying is pointless.
+///
+/// What refuses one worker may take another's media: that one's clock or credentials can be the cause. So a
+/// refusal of the bucket is believed when the next run, elsewhere where there is another worker, meets it too.
 pub(crate) fn failed(job: &Job, run: &Run, failure: &Failure, showing: Showing, now: Timestamp) -> Outcome {
     let failures = match showing {
         Showing::Media => 1,
         Showing::Idle => job.failures,
         Showing::Nothing => job.failures.saturating_add(1),
     };
-    let phase = if !failure.retryable || failures >= FAILURE_BUDGET {
+    let is_first_refusal =
+        failure.fault == Fault::Destination && (showing == Showing::Media || !was_refused(job));
+    let is_pointless = !failure.retryable && !is_first_refusal;
+    let phase = if is_pointless || failures >= FAILURE_BUDGET {
         Phase::Failed { since: now }
     } else {
         Phase::Backoff { until: now.plus_millis(backoff_ms(failures)) }
@@ -107,6 +113,12 @@ pub(crate) fn failed(job: &Job, run: &Run, failure: &Failure, showing: Showing, 
     next.restarts = next.restarts.saturating_add(1);
     next.avoid = Some(run.worker);
     moved(next, vec![Effect::TellWorker(run.worker)])
+}
+
+/// Whether the run before ended with a refusal of the bucket.
+fn was_refused(job: &Job) -> bool {
+    let last = job.last_failure.as_ref().filter(|_| job.failures > 0);
+    last.is_some_and(|last| last.failure.fault == Fault::Destination && !last.failure.retryable)
 }
 
 fn requeued(job: &Job, run: &Run, reason: &str, now: Timestamp) -> Outcome {
