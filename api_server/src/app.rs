@@ -12,6 +12,7 @@ use ez_store::{MasterKey, RedisStore, Store, StoreError};
 use crate::config::{Config, MasterKeyError, TokenError};
 use crate::console::policy;
 use crate::figures::Figures;
+use crate::origins::{NoOrigin, Origins};
 use crate::playback::{Playback, PlaybackError};
 use crate::workers::Workers;
 
@@ -42,6 +43,9 @@ pub enum BuildError {
     /// SQS cannot be reached as configured.
     #[error(transparent)]
     Sqs(HalfAccessKey),
+    /// What pages may use the API cannot be read.
+    #[error(transparent)]
+    Origins(#[from] NoOrigin),
 }
 
 /// The parts of the service, shared by all requests.
@@ -57,6 +61,8 @@ pub struct App {
     pub(crate) workers: Workers,
     /// Most jobs that may exist, when there is a limit.
     pub(crate) max_jobs: Option<usize>,
+    /// The pages that may use the API.
+    pub(crate) origins: Origins,
     /// Whether `/metrics` is served.
     pub(crate) tells_metrics: bool,
     pub(crate) figures: Figures,
@@ -106,6 +112,7 @@ impl App {
             console: Arc::new(console),
             workers: Workers::new(config.service_token()?).map_err(BuildError::Client)?,
             max_jobs: Some(config.max_jobs).filter(|&limit| limit > 0),
+            origins: Origins::read(&config.allowed_origins)?,
             tells_metrics: config.metrics,
             figures: Figures::default(),
         })

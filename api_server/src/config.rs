@@ -43,6 +43,7 @@ pub const BINDINGS: &[Binding] = &[
     ("EZ_PLAYBACK_URL_TEMPLATE", "Playback.Url_template"),
     ("EZ_CONSOLE_BUCKET", "Console.Bucket"),
     ("EZ_MAX_JOBS", "Max_jobs"),
+    ("EZ_ALLOWED_ORIGINS", "Allowed_origins"),
     ("EZ_API_METRICS", "Metrics"),
 ];
 
@@ -87,6 +88,10 @@ pub struct Config {
     /// Most jobs that may exist; 0, the default, is no limit.
     #[serde(rename = "Max_jobs")]
     pub max_jobs: usize,
+    /// Origins whose pages may use the API beside its own, separated by commas; `*` is all. Default empty: as there
+    /// are no accounts, a page of anybody could control an API on loopback.
+    #[serde(rename = "Allowed_origins")]
+    pub allowed_origins: String,
     /// Whether `/metrics` is served. Default true: whoever reaches the API can list every job anyway, and
     /// the figures name none. Switch it off where a gateway lets the public in.
     #[serde(rename = "Metrics")]
@@ -117,6 +122,7 @@ impl Default for Config {
             service_token: String::new(),
             service_token_file: String::new(),
             max_jobs: 0,
+            allowed_origins: String::new(),
             metrics: true,
         }
     }

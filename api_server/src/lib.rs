@@ -16,6 +16,7 @@ mod console;
 mod figures;
 pub mod live_job;
 mod openapi;
+mod origins;
 pub mod playback;
 mod refusal;
 mod router;

@@ -4,30 +4,21 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
+use axum::http::{HeaderValue, Uri, header};
+use axum::middleware;
 use axum::routing::get;
 use ez_service::http::{Readiness, health_routes, standard_layers};
 use ez_service::metrics::{self, Metrics};
 use tower::ServiceExt as _;
 use tower_http::compression::CompressionLayer;
-use tower_http::cors::{Any, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::openapi;
+use crate::origins;
 use crate::routes::{console, jobs, time, workers};
-
-/// Headers of answers that pages of other origins may read; `Date` is what players take the time from.
-const EXPOSED: [HeaderName; 6] = [
-    header::DATE,
-    header::ETAG,
-    header::LINK,
-    header::LOCATION,
-    header::RETRY_AFTER,
-    HeaderName::from_static("x-request-id"),
-];
 
 /// Answers about jobs are about now, and some hold a stream key.
 const NEVER_KEPT: HeaderValue = HeaderValue::from_static("no-store");
@@ -49,8 +40,10 @@ pub fn router(app: App) -> Router {
     if app.tells_metrics {
         open = open.merge(metrics::route(metrics.clone(), metrics::nothing_more()));
     }
+    let origins = app.origins.clone();
     let routes = api.merge(console).with_state(app).merge(open);
-    let routes = standard_layers(routes, &metrics).layer(cors());
+    let routes = routes.layer(middleware::from_fn_with_state(origins.clone(), origins::guard));
+    let routes = standard_layers(routes, &metrics).layer(origins.layer());
     // Around the whole router, because a layer inside it runs after the route was chosen.
     Router::new().fallback_service(routes.map_request(without_trailing_slashes))
 }
@@ -79,15 +72,6 @@ fn readiness(app: App) -> Readiness {
         let app = app.clone();
         Box::pin(async move { app.store.ping().await.map_err(|error| ez_service::telemetry::chain(&error)) })
     })
-}
-
-/// Any page may use the API, as it may use the original's.
-fn cors() -> CorsLayer {
-    CorsLayer::new()
-        .allow_origin(Any)
-        .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE])
-        .allow_headers(Any)
-        .expose_headers(EXPOSED)
 }
 
 /// `/jobs/` is `/jobs`: the original's clients write both.

@@ -69,6 +69,7 @@ fn each_variable_sets_its_key() {
         ("EZ_PLAYBACK_ENDPOINT", "http://127.0.0.1:9000"),
         ("EZ_CONSOLE_BUCKET", "ezlive"),
         ("EZ_MAX_JOBS", "7"),
+        ("EZ_ALLOWED_ORIGINS", "https://example.com"),
         ("EZ_API_METRICS", "false"),
     ];
     let config = loaded(&environment, &[]).unwrap();
@@ -78,6 +79,7 @@ fn each_variable_sets_its_key() {
     assert_eq!(config.queue.redis_stream(&config.redis).url, "redis://queue/");
     assert_eq!(config.playback.endpoint, "http://127.0.0.1:9000");
     assert!(config.master_key().is_ok() && !config.metrics);
+    assert_eq!(config.allowed_origins, "https://example.com");
     assert_eq!(config.service_token().unwrap().unwrap().expose(), "a-token-of-the-installation");
     let config = loaded(&[("EZ_REDIS_URL", "redis://other:1/")], &[]).unwrap();
     assert_eq!(config.redis.address(), "redis://other:1/");
