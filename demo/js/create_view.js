@@ -59,7 +59,7 @@ export class CreateView {
     this.#chosen = id;
     const template = this.templates.find((candidate) => candidate.id === id) ?? this.templates[0];
     this.editor.text = this.#drafts.get(id) ?? specText(template.spec);
-    this.#show([], "Check tells you whether a worker can run this, without creating anything.", "");
+    this.#show([], "Check tells you whether the document is valid and what in it is unwise, without creating anything.", "");
   }
 
   #edited() {

@@ -6,7 +6,7 @@
  */
 
 import { bitrate, duration, figure, isFigure } from "./format.js";
-import { phaseOf } from "./words.js";
+import { isMending, phaseOf, reasonOf } from "./words.js";
 
 /** @typedef {"bad"|"warn"|"info"} Level */
 /** @typedef {{level: Level, title: string, advice: string}} Finding */
@@ -20,6 +20,15 @@ const SLOW_ENCODE = 0.97;
 const LONG_BACKLOG = 12;
 /** Below this nothing that could be a picture arrives. */
 const SILENT_KBPS = 10;
+
+/** What to do, by who has to act (`Fault`). @type {Record<string, string>} */
+const WHO_ACTS = {
+  caller: "Stop the channel and give it another specification.",
+  contribution: "Look at the encoder: its source, its codec and its network.",
+  destination: "Check that the bucket is there and that the worker may write to it.",
+  worker: "It mends this by itself; the encoder can go on sending. If it comes back, look at the worker's log.",
+  bug: "Stop and resume the channel, and report what the log says.",
+};
 
 const RANK = { bad: 0, warn: 1, info: 2 };
 
@@ -49,19 +58,21 @@ function overall(phase, findings) {
 function lifeCycle(job, phase) {
   switch (phase) {
     case "pending":
-      return [{ level: "info", title: "Waiting for a worker", advice: "One takes the channel within seconds. If this lasts, every worker is full: add a worker or stop another channel." }];
+      return [{ level: "info", title: job.Reason ? reasonOf(job) : "Waiting for a worker", advice: "A worker with room takes the channel within seconds. If this lasts, mend what the reason names, or add a worker." }];
     case "assigned":
       return [{ level: "info", title: "A worker is getting ready", advice: "The ingest address appears as soon as it listens." }];
     case "listening":
-      return [{ level: "info", title: "No publisher yet", advice: "Start streaming in OBS, or run the ffmpeg line below. The picture comes a few seconds later." }];
+      if (job.Fault) return [{ level: "bad", title: reasonOf(job), advice: WHO_ACTS[job.Fault] ?? "" }];
+      return [{ level: "info", title: job.Reason ? reasonOf(job) : "No publisher yet", advice: "Start streaming in OBS, or run the ffmpeg line below. The picture comes a few seconds later." }];
     case "interrupted":
-      return [{ level: "bad", title: "The publisher is gone", advice: "Viewers see the last picture. Start the encoder again with the same stream key: the stream goes on without a new address." }];
+      if (isMending(job)) return [{ level: "warn", title: reasonOf(job), advice: WHO_ACTS.worker }];
+      return [{ level: "bad", title: job.Reason ? reasonOf(job) : "The publisher is gone", advice: "Viewers see the last picture. When the encoder sends again, with the same stream key, the stream goes on without a new address." }];
     case "deleting":
       return [{ level: "info", title: "The channel is being deleted", advice: "It leaves the list when its media is gone." }];
     case "stopping":
       return [{ level: "info", title: "The last segments are being uploaded", advice: "The channel stops when all of them are stored." }];
     case "finishing":
-      return [{ level: "info", title: "The playlists are being ended", advice: "No worker holds the channel, so the scheduler does it. If this lasts, the bucket does not answer." }];
+      return [{ level: "info", title: "The playlists are being ended", advice: "No worker holds the channel, so the scheduler does it. If this lasts, the bucket does not answer: the channel can be resumed or deleted all the same." }];
     case "backoff":
       return [failure(job, "Recovering from a failure", "The channel starts again by itself. If it keeps coming back, look at the reason and at the worker's log.")];
     case "failed":

@@ -16,6 +16,8 @@ export class ListView {
   #items = new Map();
   /** @type {LiveJob[]} */
   #jobs = [];
+  /** Whether the API has answered yet. */
+  #isKnown = false;
   #current = "";
 
   constructor() {
@@ -26,9 +28,10 @@ export class ListView {
     this.node = el("nav", { class: "sidebar", "aria-label": "Channels" }, el("div", { class: "sidebar-head" }, el("h2", {}, "Channels"), this.count), this.filter, this.list, this.none);
   }
 
-  /** @param {LiveJob[]} jobs in the order to show @param {string} current id, "" for none */
+  /** @param {LiveJob[]|null} jobs in the order to show; null before the first answer @param {string} current id, "" for none */
   update(jobs, current) {
-    this.#jobs = jobs;
+    this.#jobs = jobs ?? [];
+    this.#isKnown = jobs !== null;
     this.#current = current;
     this.#show();
   }
@@ -43,7 +46,7 @@ export class ListView {
     for (const id of this.#items.keys()) if (!ids.has(id)) this.#items.delete(id);
     setChildren(this.list, shown.map((job) => this.#item(job).node));
     this.none.hidden = shown.length > 0;
-    setText(this.none, this.#jobs.length ? "No channel matches." : "No channel yet.");
+    setText(this.none, this.#jobs.length ? "No channel matches." : this.#isKnown ? "No channel yet." : "Asking the API…");
   }
 
   /** @param {LiveJob} job */

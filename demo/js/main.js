@@ -152,7 +152,7 @@ function created(job) {
 /** Brings list and empty states in line with what is known. */
 function show() {
   const current = route.page === "channel" ? route.id : "";
-  list.update(jobs ?? [], current);
+  list.update(jobs, current);
   const staying = jobs?.filter((job) => !job.Delete) ?? [];
   const empty = jobs !== null && staying.length === 0;
   Object.assign(document.body.dataset, { page: route.page, empty: String(empty), loading: String(jobs === null) });

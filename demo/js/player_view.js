@@ -8,7 +8,7 @@ import { el, setAttribute, setChildren, setText } from "./dom.js";
 import { bitrate, figure, NONE, size } from "./format.js";
 import { icon } from "./icons.js";
 import { Playback } from "./playback.js";
-import { phaseOf } from "./words.js";
+import { phaseOf, reasonOf } from "./words.js";
 
 /** Further behind than this many segments, "Go to live" is offered. */
 const FAR_BEHIND_SEGMENTS = 5;
@@ -25,6 +25,13 @@ const WAITING = {
   stopped: ["Stopped", "Resume to go on air again: playback address and stream key stay."],
   failed: ["Not running", "See what went wrong beside, then resume."],
 };
+
+/** The usual words for a wait, or the API's own where something is in the way. @param {import("./types.js").LiveJob} job @param {string} phase */
+function waiting(job, phase) {
+  if (phase === "pending" && job.Reason) return [WAITING.pending[0], reasonOf(job)];
+  if (phase === "listening" && job.Fault) return ["Not on air yet", reasonOf(job)];
+  return WAITING[phase] ?? ["Waiting", ""];
+}
 
 export class PlayerView {
   /** @type {Playback|null} */
@@ -96,7 +103,7 @@ export class PlayerView {
     const onAir = phase === "streaming" || phase === "interrupted" || (this.#playback !== null && ["stopping", "finishing", "listening", "backoff"].includes(phase));
     const url = onAir || this.#wantsRecording ? (urls[this.#protocol] ?? "") : "";
     if (url !== this.#url) this.#open(url);
-    this.#veil(phase, hasRecording(job) && Boolean(urls[this.#protocol]));
+    this.#veil(job, phase, hasRecording(job) && Boolean(urls[this.#protocol]));
   }
 
   /** @param {string} url "" closes */
@@ -127,9 +134,9 @@ export class PlayerView {
     this.#apply();
   }
 
-  /** @param {string} phase @param {boolean} recording */
-  #veil(phase, recording) {
-    const [title, says] = this.#url ? ["Almost there", this.#words || "Waiting for the first segment…"] : (WAITING[phase] ?? ["Waiting", ""]);
+  /** @param {import("./types.js").LiveJob} job @param {string} phase @param {boolean} recording */
+  #veil(job, phase, recording) {
+    const [title, says] = this.#url ? ["Almost there", this.#words || "Waiting for the first segment…"] : waiting(job, phase);
     setText(this.title, title);
     setText(this.says, says);
     this.veil.hidden = this.#playing;

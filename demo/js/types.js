@@ -62,6 +62,7 @@
  * @property {"created"|"running"|"streaming"|"stopped"} [State]
  * @property {Phase} [Phase]
  * @property {string} [Reason]
+ * @property {string|null} [Fault] who has to act in this phase
  * @property {string} [Playback_url]
  * @property {{hls?: string, dash?: string}} [Playback_urls]
  * @property {string} [RtmpIngestUrl] Empty until a worker listens.

@@ -33,10 +33,23 @@ export function phaseOf(job) {
   return job.Phase ?? PHASE_OF_STATE[job.State ?? ""] ?? "pending";
 }
 
+/** The same phase where its reason is another than the usual one: not the encoder's absence. @type {Record<string, PhaseWords>} */
+const TROUBLED = {
+  listening: { word: "Held up", tone: "bad", says: "Something keeps it off air" },
+};
+/** The publisher is there, and the worker starts its tools again. @type {PhaseWords} */
+const MENDING = { word: "Recovering", tone: "busy", says: "Going on in a moment" };
+
 /** @param {import("./types.js").LiveJob} job @returns {PhaseWords} */
 export function phaseWords(job) {
   const phase = phaseOf(job);
-  return PHASES[phase] ?? { word: phase, tone: "busy", says: "" };
+  if (isMending(job)) return MENDING;
+  return (job.Fault && TROUBLED[phase]) || (PHASES[phase] ?? { word: phase, tone: "busy", says: "" });
+}
+
+/** Whether an interruption is the worker's, not the publisher's. @param {import("./types.js").LiveJob} job */
+export function isMending(job) {
+  return phaseOf(job) === "interrupted" && job.Fault === "worker";
 }
 
 /** The API's words as they stand on a page: it writes them to go on after a colon. @param {string} words */
@@ -55,9 +68,9 @@ export function canStop(job) {
   return !["stopped", "failed", "stopping", "finishing", "deleting"].includes(phaseOf(job));
 }
 
-/** Whether resuming (and deleting) makes sense. @param {import("./types.js").LiveJob} job */
+/** Whether resuming and deleting make sense: a bucket that stays away must not keep either. @param {import("./types.js").LiveJob} job */
 export function canResume(job) {
-  return ["stopped", "failed"].includes(phaseOf(job));
+  return ["stopped", "failed", "finishing"].includes(phaseOf(job));
 }
 
 /** "HLS + DASH", from the URLs that exist. @param {import("./types.js").LiveJob} job */

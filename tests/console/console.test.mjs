@@ -135,7 +135,7 @@ describe("console", { concurrency: 1 }, () => {
     const { StreamKey: key, RtmpIngestUrl: url } = mock.jobs.get(id).job;
     await says(state(), "Ready");
     await says(field("server"), "rtmp://203.0.113.7:1936/live");
-    await says(page.locator(".health"), "No publisher yet");
+    await says(page.locator(".health"), "Waiting for a publisher");
     assert.ok(!(await page.locator("body").innerText()).includes(key), "the key is on the screen before it was revealed");
     await screenshot(page, "light-waiting", { fullPage: true });
 

@@ -65,6 +65,7 @@ export class MockServer {
       State: "created",
       Phase: "pending",
       Reason: "",
+      Fault: null,
       Playback_url: hls || dash,
       Playback_urls: { hls, dash },
       RtmpIngestUrl: "",
@@ -120,7 +121,7 @@ export class MockServer {
 
   #enter(id, state, phase, reason, fault = null) {
     const { job, events } = this.jobs.get(id);
-    Object.assign(job, { State: state, Phase: phase, Reason: reason });
+    Object.assign(job, { State: state, Phase: phase, Reason: reason, Fault: fault });
     events.push({ at: new Date().toISOString(), phase, reason, fault });
   }
 

@@ -16,7 +16,7 @@ import { JsonSyntaxError, lineOf, locate, mapJson } from "../../demo/js/json_tex
 import { parseRoute, routeHash } from "../../demo/js/route.js";
 import { specText, templates } from "../../demo/js/templates.js";
 import { warningsIn } from "../../demo/js/warnings.js";
-import { phaseWords } from "../../demo/js/words.js";
+import { canResume, canStop, phaseWords } from "../../demo/js/words.js";
 
 const DEMO = fileURLToPath(new URL("../../demo/", import.meta.url));
 
@@ -116,7 +116,13 @@ describe("health", () => {
     ["no sound", live({ Audio_codec: "" }), "info", /No sound/],
     ["a restart", live({}, { Restarts: 2, Failure: { reason: "packager ended" } }), "info", /Restarted 2 times/],
     ["no publisher", { Id: "x", Phase: "listening" }, "info", /No publisher/],
+    ["no picture", { Id: "x", Phase: "listening", Fault: "contribution", Reason: "the publisher is connected but sends no picture" }, "bad", /^The publisher is connected but sends no picture/],
+    ["a bucket that takes nothing", { Id: "x", Phase: "listening", Fault: "destination", Reason: "the bucket takes nothing at the moment" }, "bad", /^The bucket takes nothing/],
+    ["media on its way", { Id: "x", Phase: "listening", Reason: "media comes in: the first segment is on its way" }, "info", /^Media comes in/],
     ["a lost publisher", { Id: "x", Phase: "interrupted" }, "bad", /publisher is gone/],
+    ["why it was lost", { Id: "x", Phase: "interrupted", Fault: "contribution", Reason: "the publisher left; the channel shows the last picture meanwhile" }, "bad", /^The publisher left/],
+    ["a broken tool", { Id: "x", Phase: "interrupted", Fault: "worker", Reason: "packager ended: signal 9; the channel goes on from there in a new period" }, "warn", /^Packager ended: signal 9/],
+    ["a key server that is away", { Id: "x", Phase: "pending", Reason: "the key server is away" }, "info", /^The key server is away/],
     ["a failure", { Id: "x", Phase: "failed", Failure: { fault: "spec", reason: "no encoder" } }, "bad", /gave up: no encoder \(spec\)/],
     ["recovery", { Id: "x", Phase: "backoff", Reason: "worker lost" }, "bad", /worker lost/],
     ["queueing", { Id: "x", State: "created" }, "info", /Waiting for a worker/],
@@ -244,6 +250,18 @@ test("templates: bucket taken over, DRM only on request, even widths, unique lab
     assert.equal(new Set(labels).size, labels.length);
     for (const { Width, Height } of spec.Output.Video_outputs) assert.ok(Width % 2 === 0 && Height % 2 === 0);
   }
+});
+
+test("a phase is called by whose fault it is", () => {
+  const word = (Phase, Fault) => phaseWords({ Id: "x", Phase, Fault }).word;
+  assert.deepEqual([word("interrupted", "contribution"), word("interrupted", "worker")], ["Signal lost", "Recovering"]);
+  assert.deepEqual([word("listening", null), word("listening", "destination")], ["Ready", "Held up"]);
+});
+
+test("a bucket that stays away keeps nobody from resuming or deleting", () => {
+  const finishing = { Id: "x", Phase: "finishing" };
+  assert.deepEqual([canStop(finishing), canResume(finishing)], [false, true]);
+  assert.deepEqual([canStop({ Id: "x", Phase: "stopping" }), canResume({ Id: "x", Phase: "stopping" })], [false, false]);
 });
 
 test("an unknown phase is shown, not hidden", () => assert.equal(phaseWords({ Id: "x", Phase: "parked" }).word, "parked"));
