@@ -212,6 +212,28 @@ fn failures_back_off_and_end_the_job_when_the_budget_is_spent() {
     assert_eq!(job.reason(), "broke");
 }
 
+#[test]
+fn a_run_that_listens_elsewhere_is_told_with_its_new_address() {
+    let elsewhere = || Ingest { port: ingest().port + 1, ..ingest() };
+    let (reason, fault) = ("waits".to_owned(), None);
+    let states = |ingest: Ingest| {
+        [
+            RunState::Listening { ingest: ingest.clone(), reason: reason.clone(), fault },
+            RunState::Streaming { ingest: ingest.clone(), trouble: None },
+            RunState::Interrupted { ingest, reason: reason.clone(), fault },
+        ]
+    };
+    for (before, after) in states(ingest()).into_iter().zip(states(elsewhere())) {
+        let report = |state| Event::Reported { epoch: Epoch::new(3), state };
+        let known = moved_by(&in_phase(PhaseName::Assigned), &report(before.clone()), NOW);
+        assert_eq!(step(&known, &report(before), NOW), Outcome::Unchanged);
+        let moved = moved_by(&known, &report(after.clone()), NOW);
+        assert_eq!(moved.phase.name(), known.phase.name());
+        assert_eq!(moved.phase.run().and_then(|run| run.ingest.clone()), Some(elsewhere()));
+        assert_eq!(step(&moved, &report(after), NOW), Outcome::Unchanged);
+    }
+}
+
 /// The worker may be what is wrong: its clock, its credentials.
 #[test]
 fn a_bucket_must_refuse_two_runs_in_a_row_to_end_a_job() {

@@ -35,6 +35,11 @@ fn with_ingest(run: &Run, ingest: &Ingest) -> Run {
     Run { ingest: Some(ingest.clone()), ..run.clone() }
 }
 
+/// Whether the record says so already: a transcoder that is started again may have had to take another port.
+fn is_known(job: &Job, run: &Run, ingest: &Ingest, reason: &str) -> bool {
+    job.reason() == reason && run.ingest.as_ref() == Some(ingest)
+}
+
 /// `next`, which follows `job`; where that had media for long enough, earlier failures are forgotten.
 fn proven(job: &Job, mut next: Job, now: Timestamp) -> Job {
     let segment_ms = u64::from(job.spec.segment_seconds).saturating_mul(1000);
@@ -65,7 +70,7 @@ fn on_listening(
     now: Timestamp,
 ) -> Outcome {
     match &job.phase {
-        Phase::Listening { .. } if job.reason() == reason => Outcome::Unchanged,
+        Phase::Listening { .. } if is_known(job, run, ingest, reason) => Outcome::Unchanged,
         Phase::Assigned { .. }
         | Phase::Listening { .. }
         | Phase::Streaming { .. }
@@ -88,7 +93,7 @@ fn on_streaming(job: &Job, run: &Run, ingest: &Ingest, trouble: Option<&Failure>
         .map_or(("media is being published", None), |failure| (failure.reason.as_str(), Some(failure.fault)));
     match &job.phase {
         Phase::Stopping { .. } => Outcome::Unchanged,
-        Phase::Streaming { .. } if job.reason() == reason => Outcome::Unchanged,
+        Phase::Streaming { .. } if is_known(job, run, ingest, reason) => Outcome::Unchanged,
         Phase::Streaming { since, .. } => {
             let streaming = Phase::Streaming { run: with_ingest(run, ingest), since: *since };
             moved(enter_because(job, streaming, reason, fault, now), Vec::new())
@@ -115,7 +120,7 @@ fn on_interrupted(
 ) -> Outcome {
     match &job.phase {
         Phase::Stopping { .. } => Outcome::Unchanged,
-        Phase::Interrupted { .. } if job.reason() == reason => Outcome::Unchanged,
+        Phase::Interrupted { .. } if is_known(job, run, ingest, reason) => Outcome::Unchanged,
         Phase::Interrupted { since, .. } => {
             let interrupted = Phase::Interrupted { run: with_ingest(run, ingest), since: *since };
             moved(enter_because(job, interrupted, reason, fault, now), Vec::new())
