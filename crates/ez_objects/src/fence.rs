@@ -4,6 +4,7 @@
 //! still let several racing writers win. So the probe races.
 
 use std::fmt;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::join_all;
@@ -22,6 +23,8 @@ pub const ROUNDS: u32 = 3;
 const CLEAR_ANSWERS: usize = 4;
 /// How often a race that the network disturbed is run again.
 const DISTURBED_MAX: u32 = 5;
+/// After how long a store that limits the writes to a key takes the next one.
+const NEXT_WRITE: Duration = Duration::from_secs(1);
 
 /// What protects the objects of a channel from a run that was given up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +93,7 @@ async fn race_in_rounds(
     while done < rounds {
         let key = format!("{prefix}{:016x}", dice.next());
         keys.push(key.clone());
-        let created = match race(store, &key, Precondition::IfAbsent, policy, dice).await? {
+        let created = match won(store, &key, Precondition::IfAbsent, policy, dice).await? {
             Race::Won(etag) => etag,
             Race::Broken(reason) => return broken(reason),
             Race::Disturbed(error) => {
@@ -98,7 +101,7 @@ async fn race_in_rounds(
                 continue;
             }
         };
-        match race(store, &key, Precondition::IfMatch(created.clone()), policy, dice).await? {
+        match won(store, &key, Precondition::IfMatch(created.clone()), policy, dice).await? {
             Race::Won(_) => {}
             Race::Broken(reason) => return broken(reason),
             Race::Disturbed(error) => {
@@ -131,6 +134,26 @@ async fn race_in_rounds(
         done += 1;
     }
     Ok(Fence::Conditional)
+}
+
+/// A race that is run again while nobody wins it: then the object is as it was.
+async fn won(
+    store: &dyn ObjectStore,
+    key: &str,
+    precondition: Precondition,
+    policy: &Policy,
+    dice: &mut Dice,
+) -> Result<Race, Error> {
+    let mut disturbed = 0;
+    loop {
+        match race(store, key, precondition.clone(), policy, dice).await? {
+            Race::Disturbed(error) if error.cause == Cause::Conflict => {
+                disturbed = again(disturbed, error, policy, dice).await?;
+                sleep(NEXT_WRITE).await;
+            }
+            decided => return Ok(decided),
+        }
+    }
 }
 
 /// Lets all writers loose on one key at once.
