@@ -162,6 +162,9 @@ impl Fault {
 
     /// The longest wait for a next segment that may follow from it, beside one segment.
     pub const fn longest_wait(self) -> Duration {
+        if self.is_unnoticed() {
+            return Duration::from_secs(3);
+        }
         match self {
             // Segments wait on disk meanwhile.
             Self::StoreAway => Duration::from_secs(AWAY.as_secs() + 4),
@@ -177,17 +180,24 @@ impl Fault {
             Self::StoreRefuses => Duration::from_secs(20),
             Self::FfmpegKilled | Self::PackagerKilled => Duration::from_secs(2),
             // Calls are made again after a pause that grows, and wait for each other.
-            Self::StoreFails | Self::StoreSlow => Duration::from_secs(8),
-            Self::None
-            | Self::PublisherLeaves
-            | Self::PublisherChanges
-            | Self::PublisherFreezes
-            | Self::WorkerKilled
-            | Self::RedisKilled
-            | Self::RedisAway
-            | Self::SchedulerKilled
-            | Self::ApiKilled => Duration::from_secs(3),
+            _ => Duration::from_secs(8),
         }
+    }
+
+    /// Whether viewers should notice nothing but another picture.
+    const fn is_unnoticed(self) -> bool {
+        matches!(
+            self,
+            Self::None
+                | Self::PublisherLeaves
+                | Self::PublisherChanges
+                | Self::PublisherFreezes
+                | Self::WorkerKilled
+                | Self::RedisKilled
+                | Self::RedisAway
+                | Self::SchedulerKilled
+                | Self::ApiKilled
+        )
     }
 
     /// Whether there is a time of which nothing is published.
@@ -200,23 +210,12 @@ impl Fault {
 
     /// Where viewers should notice nothing but another picture: by how much segments may come later in the end.
     pub const fn latest(self) -> Option<Duration> {
-        match self {
-            Self::None
-            | Self::PublisherLeaves
-            | Self::PublisherChanges
-            | Self::PublisherFreezes
-            | Self::WorkerKilled
-            | Self::RedisKilled
-            | Self::RedisAway
-            | Self::SchedulerKilled
-            | Self::ApiKilled => Some(Duration::from_millis(300)),
-            _ => None,
-        }
+        if self.is_unnoticed() { Some(Duration::from_millis(300)) } else { None }
     }
 
     /// Whether ffmpeg and packager run through it: the media goes on in the same period.
     pub const fn keeps_the_period(self) -> bool {
-        self.latest().is_some() || matches!(self, Self::StoreAway | Self::StoreFails | Self::StoreSlow)
+        self.is_unnoticed() || matches!(self, Self::StoreAway | Self::StoreFails | Self::StoreSlow)
     }
 
     /// Makes it happen; faults that last are over when this returns.
