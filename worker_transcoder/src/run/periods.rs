@@ -106,7 +106,9 @@ impl Run {
         if let Some(active) = self.period.as_mut().filter(is_old) {
             tracing::info!(period = active.period.local, "the period has lasted long enough and is renewed");
             active.next = Some(Next::Replay);
-            active.period.finish();
+            // Not in order: its input would end between pictures that are shown in another order than they come, and
+            // ffmpeg fills such holes.
+            active.period.kill();
         }
     }
 
