@@ -5,6 +5,7 @@
 //! and frozen like a machine that hangs. It does not do Sentinel or Cluster.
 
 use std::fs::File;
+use std::net::Ipv4Addr;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
+use tokio::net::TcpSocket;
 
 use crate::tools::{self, Tool, tail};
 use crate::wait::eventually;
@@ -39,6 +41,8 @@ pub struct RedisServer {
     port: u16,
     durability: Durability,
     folder: TempDir,
+    /// Bound and not listened on, while there is no server.
+    kept_port: Option<TcpSocket>,
 }
 
 impl RedisServer {
@@ -52,7 +56,8 @@ impl RedisServer {
         let mut failures = Vec::new();
         for _ in 0..PORT_ATTEMPTS {
             let folder = tempfile::tempdir().context("make a folder for redis")?;
-            let mut server = Self { child: None, port: tools::free_port()?, durability, folder };
+            let mut server =
+                Self { child: None, port: tools::free_port()?, durability, folder, kept_port: None };
             match server.restart().await {
                 Ok(()) => return Ok(server),
                 Err(error) => failures.push(format!("{error:#}")),
@@ -90,11 +95,16 @@ impl RedisServer {
         command.exec_async(&mut connection).await.with_context(|| format!("set {parameter} of redis"))
     }
 
-    /// Kills it with SIGKILL, as a crash would, and waits until it is gone. Its data stay.
+    /// Kills it with SIGKILL, as a crash would, and waits until it is gone. Its data stay, and its port is kept from
+    /// others: connections to it are refused.
     pub fn kill(&mut self) -> Result<()> {
         if let Some(mut child) = self.child.take() {
             child.kill().context("kill redis-server")?;
             child.wait().context("reap redis-server")?;
+            let kept = TcpSocket::new_v4().context("make a socket")?;
+            kept.set_reuseaddr(true).context("share an address with closing connections")?;
+            kept.bind((Ipv4Addr::LOCALHOST, self.port).into()).context("keep the port of redis")?;
+            self.kept_port = Some(kept);
         }
         Ok(())
     }
@@ -102,6 +112,7 @@ impl RedisServer {
     /// Starts it again on the same port and data, and waits until it answers. Kills it first if it runs.
     pub async fn restart(&mut self) -> Result<()> {
         self.kill()?;
+        self.kept_port = None;
         let child = self.spawn()?;
         let pid = child.id();
         self.child = Some(child);
